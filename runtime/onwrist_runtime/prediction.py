@@ -1,0 +1,66 @@
+"""What `predict` returns: frozen records, one per window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which bundle gave a prediction: its name, version and SHA-256."""
+
+    name: str
+    version: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """The outcome of one task on one window.
+
+    Attributes
+    ----------
+    value, unit : regression tasks; `value` is None when abstained.
+    label, probabilities : classification tasks; both None when abstained.
+    confidence : calibrated probability of being right, in [0, 1]; None when
+        nothing was computed.
+    abstained : True where the bundle's calibration does not support an answer.
+    reason : why it abstained, in words; None otherwise.
+    """
+
+    value: float | None
+    unit: str | None
+    label: str | None
+    probabilities: Mapping[str, float] | None
+    confidence: float | None
+    abstained: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The results of one window.
+
+    Attributes
+    ----------
+    tasks : result of each task by name; `prediction["heart_rate"]` is short for it.
+    coverage : share of observed grid points of each channel, in [0, 1].
+    embedding : float32 (embedding,), the means of all stages; None when nothing was
+        observed.
+    start, end : float64 seconds on the recording's clock; None if unknown.
+    model : which bundle it came from.
+    """
+
+    tasks: Mapping[str, TaskResult]
+    coverage: Mapping[str, float]
+    embedding: NDArray[np.float32] | None
+    start: float | None
+    end: float | None
+    model: ModelIdentity
+
+    def __getitem__(self, task: str) -> TaskResult:
+        return self.tasks[task]
