@@ -1,0 +1,114 @@
+"""Float heads: from pooled stage outputs to calibrated task outputs.
+
+A head sees the pooled features of a window (B, F) and its channel statistics (B, S)
+and gives exactly what the bundle's graph promises: value and confidence, or
+probabilities. What makes an output calibrated (temperature, confidence weights) are
+buffers, fitted after training on validation subjects.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+EPSILON = 1e-6
+
+
+class MLP(nn.Module):
+    """Standardize, one hidden layer, out. The standardization folds into the layer."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(inputs, affine=False)
+        self.hidden = nn.Linear(inputs, hidden)
+        self.drop = nn.Dropout(dropout)
+        self.out = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, inputs) -> (B, outputs)
+        return self.out(self.drop(torch.relu(self.hidden(self.norm(x)))))
+
+    def fold(self) -> None:
+        """Move the standardization into the hidden layer: same numbers, fewer operations."""
+        if isinstance(self.norm, nn.Identity):
+            return
+        scale = (self.norm.running_var + self.norm.eps).rsqrt()
+        with torch.no_grad():
+            self.hidden.bias -= self.hidden.weight @ (self.norm.running_mean * scale)
+            self.hidden.weight *= scale
+        self.norm = nn.Identity()
+
+
+class RateHead(nn.Module):
+    """A rate as a distribution over log-spaced bins, with P(error <= tolerance).
+
+    The value is the mean of the log rate under the sharpened distribution: unlike an
+    arg max it is continuous in its inputs, so that a last-bit difference between
+    engines cannot move it by a bin.
+
+    Attributes
+    ----------
+    tolerance : the error that `confidence` is the probability of not exceeding.
+    sharpness : exponent applied to the distribution before its mean is taken.
+    trust : (3,) weights of log-odds of the mass near the value, of coverage, and bias.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int = 128,
+        bins: int = 100,
+        lowest: float = 36.0,
+        highest: float = 205.0,
+        tolerance: float = 5.0,
+    ) -> None:
+        super().__init__()
+        self.mlp = MLP(inputs, hidden, bins, dropout=0.1)
+        self.tolerance = tolerance
+        rates = torch.logspace(
+            torch.log2(torch.tensor(lowest)).item(),
+            torch.log2(torch.tensor(highest)).item(),
+            bins,
+            base=2.0,
+        )
+        self.register_buffer("rates", rates)
+        self.register_buffer("sharpness", torch.tensor(3.0))
+        self.register_buffer("trust", torch.tensor([1.0, 0.0, 0.0]))
+
+    def target(self, rate: Tensor, spread: float = 1.5) -> Tensor:
+        """Soft target (B, bins): a Gaussian of `spread` bins around each rate (B,)."""
+        position = torch.log(self.rates)
+        step = position[1] - position[0]
+        distance = (position[None] - torch.log(rate)[:, None]) / (spread * step)
+        return torch.softmax(-0.5 * distance**2, dim=1)
+
+    def loss(self, logits: Tensor, rate: Tensor) -> Tensor:
+        """Cross entropy between `logits` (B, bins) and the soft target of `rate` (B,)."""
+        return -(self.target(rate) * torch.log_softmax(logits, dim=1)).sum(1).mean()
+
+    def evidence(self, logits: Tensor, coverage: Tensor) -> tuple[Tensor, Tensor]:
+        """Value (B, 1) and the two inputs (B, 2) that its confidence is computed from."""
+        sharp = torch.softmax(logits * self.sharpness, dim=1)
+        value = torch.exp((sharp * torch.log(self.rates)).sum(1, keepdim=True))
+        beyond = torch.relu((self.rates - value).abs() - self.tolerance)
+        near = torch.relu(1.0 - beyond * (1.0 / self.tolerance))
+        mass = (torch.softmax(logits, dim=1) * near).sum(1, keepdim=True)
+        odds = torch.log(mass + EPSILON) - torch.log(1.0 + EPSILON - mass)
+        return value, torch.cat([odds, coverage], dim=1)
+
+    def forward(self, features: Tensor, coverage: Tensor) -> Tensor:
+        """(B, F), ppg coverage (B, 1) -> (B, 2): value, confidence."""
+        value, evidence = self.evidence(self.mlp(features), coverage)
+        weighted = (evidence * self.trust[:2]).sum(1, keepdim=True)
+        return torch.cat([value, torch.sigmoid(weighted + self.trust[2])], dim=1)
+
+
+class ClassHead(nn.Module):
+    """Class probabilities, divided by a temperature before the softmax."""
+
+    def __init__(self, inputs: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.mlp = MLP(inputs, hidden, classes, dropout)
+        self.register_buffer("temperature", torch.tensor(1.0))
+
+    def forward(self, features: Tensor) -> Tensor:  # (B, F) -> (B, classes)
+        return torch.softmax(self.mlp(features) / self.temperature, dim=1)
