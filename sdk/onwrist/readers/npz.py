@@ -1,0 +1,90 @@
+"""Opening an .npz safely: arrays by name out, never a pickle, errors that name the file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
+
+from onwrist_runtime.errors import RecordingError
+
+
+def names(path: Path) -> set[str]:
+    """The names of the arrays in an .npz file, without reading them."""
+    with _opened(path) as file:
+        return set(file.files)
+
+
+def arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz file by name.
+
+    Raises
+    ------
+    RecordingError
+        Not an .npz, damaged, or it holds Python objects, which are never unpickled.
+    """
+    with _opened(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[NpzFile]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, NpzFile):
+                raise RecordingError(f"{path}: holds one bare array, not named ones (.npz)")
+            yield file
+    except FileNotFoundError:
+        raise RecordingError(f"{path}: no such file") from None
+    except (ValueError, zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        if isinstance(error, RecordingError):
+            raise
+        if "allow_pickle" in str(error):
+            raise RecordingError(
+                f"{path}: holds Python objects (pickle), which are not read; "
+                "save plain numbers and strings"
+            ) from None
+        raise RecordingError(f"{path}: not a readable .npz ({error})") from None
+
+
+def vector(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """`array` as float64 (n,), refusing text, other shapes and values beyond float32.
+
+    NaN stays NaN, the sign of a missing sample.
+    """
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise RecordingError(
+            f"{path}: {name!r} is {array.dtype} of shape {array.shape}; "
+            "it must be numbers of shape (n,)"
+        )
+    return array.astype(np.float64)
+
+
+def number(path: Path, name: str, array: NDArray[Any]) -> float:
+    """The one finite number that `array` holds."""
+    if array.size != 1 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise RecordingError(
+            f"{path}: {name!r} is {array.dtype} of shape {array.shape}; "
+            "it must be one finite number"
+        )
+    return float(array.reshape(()))
+
+
+def samples(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
+    """`array` as float32 (n,) sample values; what float32 cannot hold is refused."""
+    wide = vector(path, name, array)
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
+    if np.isinf(narrow).any():
+        at = int(np.argmax(np.isinf(narrow)))
+        raise RecordingError(
+            f"{path}: {name!r} has {wide[at]:g} at sample {at}, beyond float32; "
+            "use NaN for what is missing"
+        )
+    return narrow
