@@ -25,3 +25,8 @@ class Signal:
     values: NDArray[np.float32]
     times: NDArray[np.float64]
     rate: float
+
+    @classmethod
+    def regular(cls, values: NDArray[np.float32], rate: float, start: float = 0.0) -> Signal:
+        """The signal whose sample k was taken at start + k / rate seconds."""
+        return cls(values, start + np.arange(len(values)) / rate, rate)
