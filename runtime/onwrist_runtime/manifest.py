@@ -1,6 +1,7 @@
 """The manifest of a bundle: what a host must know besides the graph itself.
 
-JSON in, frozen records out; unknown, missing or mistyped fields are refused.
+Frozen records only; `manifest_json` reads, checks and writes them, and BUNDLE.md
+states the rules.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from typing import Literal
 import msgspec
 
 FORMAT_VERSION = 1
+PARITY_FILE = "parity.json"
+CARD_FILE = "CARD.md"
+EMBEDDING = "embedding"
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of all manifest records."""
 
 
-class Channel(Record):
+class Channel(Record, frozen=True, kw_only=True):
     """One row of a window, with the scaling that the graph applies to it.
 
     `normalization` is "window" (minimum and maximum of what is observed go to -1 and
@@ -34,7 +38,7 @@ class Channel(Record):
     scale: float = 1.0
 
 
-class Stage(Record):
+class Stage(Record, frozen=True, kw_only=True):
     """Where the mean of one encoder stage lies in the embedding: [start, stop)."""
 
     name: str
@@ -44,7 +48,7 @@ class Stage(Record):
     receptive_field: int
 
 
-class Task(Record):
+class Task(Record, frozen=True, kw_only=True):
     """One output of the graph and when it may be believed.
 
     A regression output is float32 (1, 2): value, confidence. A classification output
@@ -61,7 +65,7 @@ class Task(Record):
     minimum_confidence: float
 
 
-class Graph(Record):
+class Graph(Record, frozen=True, kw_only=True):
     """One model file: its format and the integer type of its activations."""
 
     file: str
@@ -69,14 +73,14 @@ class Graph(Record):
     activations: Literal["u8", "s8"]
 
 
-class Member(Record):
+class Member(Record, frozen=True, kw_only=True):
     """Size and SHA-256 (lower-case hex) of one file in the bundle."""
 
     bytes: int
     sha256: str
 
 
-class Golden(Record):
+class Golden(Record, frozen=True, kw_only=True):
     """The golden vectors and how far an engine may be from them.
 
     `tolerance` is the largest absolute difference by output, for an engine of the
@@ -89,7 +93,7 @@ class Golden(Record):
     loose: dict[str, float]
 
 
-class Manifest(Record):
+class Manifest(Record, frozen=True, kw_only=True):
     """Everything that a host needs to run the graphs of a bundle."""
 
     format: int
@@ -105,3 +109,17 @@ class Manifest(Record):
     graphs: tuple[Graph, ...]
     golden: Golden
     members: dict[str, Member]
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, int]]:
+        """Shape of each output of a graph by its name, the embedding first."""
+        shapes = {EMBEDDING: (1, self.embedding[-1].stop)}
+        for task in self.tasks:
+            shapes[task.name] = (1, 2 if task.kind == "regression" else len(task.labels))
+        return shapes
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file of the bundle besides the manifest, in the order of the zip."""
+        graphs = (graph.file for graph in self.graphs)
+        return tuple(sorted({*graphs, self.golden.file, PARITY_FILE, CARD_FILE}))

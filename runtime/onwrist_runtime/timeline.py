@@ -5,10 +5,21 @@ The grid is the clock's own: grid point k lies at time k / rate, whatever was re
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.resampling import SAME_TIME, interpolate, lookahead, nearest
+from onwrist_runtime.window import LARGEST, Window, as_float32
+
+LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
+LONGEST = 366 * 86_400.0  # seconds from the first to the last sample of a recording
+BLOCK = 32_768  # grid points that `cut` holds at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,13 +31,203 @@ class Signal:
     values : float32 (n,), in the channel's unit; NaN where a sample is missing.
     times : float64 (n,), seconds, strictly increasing, one clock for a recording.
     rate : nominal native sampling rate in Hz; one native period is 1 / rate.
+
+    Raises
+    ------
+    InputError
+        Values or times are not one-dimensional, of another length or type, infinite,
+        or the times do not increase.
     """
 
     values: NDArray[np.float32]
     times: NDArray[np.float64]
     rate: float
 
+    def __post_init__(self) -> None:
+        values = as_float32(self.values)
+        times = _as_times(self.times)
+        if values.ndim != 1 or values.shape != times.shape:
+            raise InputError(
+                f"values of shape {values.shape} and times of shape {times.shape}: "
+                "a signal needs one time stamp for each of its samples"
+            )
+        _check_finite(values)
+        _check_order(times)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "rate", check_rate(self.rate))
+
     @classmethod
     def regular(cls, values: NDArray[np.float32], rate: float, start: float = 0.0) -> Signal:
         """The signal whose sample k was taken at start + k / rate seconds."""
-        return cls(values, start + np.arange(len(values)) / rate, rate)
+        rate, start = check_rate(rate), check_time(start)
+        return cls(values, start + np.arange(np.size(values)) / rate, rate)
+
+
+def check_rate(rate: float) -> float:
+    """A sampling rate in Hz as a float; InputError unless it is positive and finite."""
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+        raise InputError(f"a rate must be a number in Hz, not {rate!r}")
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"a rate must be positive and finite, in Hz, not {rate}")
+    return float(rate)
+
+
+def check_time(time: float) -> float:
+    """A time in seconds as a float; InputError if it is float32, infinite or no number."""
+    if isinstance(time, np.floating) and time.dtype != np.float64:
+        raise InputError(_too_coarse(time.dtype))
+    if isinstance(time, bool) or not isinstance(time, int | float | np.integer):
+        raise InputError(f"a time must be a number of seconds, not {time!r}")
+    if not abs(time) <= LATEST:
+        raise InputError(_not_seconds(time))
+    return float(time)
+
+
+def _as_times(times: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(times)
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        raise InputError(_too_coarse(array.dtype))
+    if array.dtype.kind not in "fiu":
+        raise InputError(
+            f"time stamps must be float64 seconds, not {array.dtype}; of a datetime64 "
+            "array, pass (times - numpy.datetime64(0, 's')) / numpy.timedelta64(1, 's')"
+        )
+    return array.astype(np.float64, copy=False)
+
+
+def _too_coarse(dtype: np.dtype[Any]) -> str:
+    return (
+        f"time stamps must be float64, not {dtype}: at the Unix epoch float32 seconds "
+        "step by 128 s"
+    )
+
+
+def _not_seconds(value: float) -> str:
+    return f"a time must be finite and in seconds, not {value} (milliseconds, perhaps?)"
+
+
+def _check_finite(values: NDArray[np.float32]) -> None:
+    beyond = np.abs(values) >= LARGEST
+    if beyond.any():
+        sample = int(beyond.argmax())
+        raise InputError(
+            f"sample {sample} is {values[sample]}; a sample must be below {LARGEST:g} in "
+            "magnitude, and NaN where it is missing"
+        )
+
+
+def _check_order(times: NDArray[np.float64]) -> None:
+    beyond = ~(np.abs(times) <= LATEST)
+    if beyond.any():
+        raise InputError(_not_seconds(float(times[beyond.argmax()])))
+    backward = np.diff(times) <= 0
+    if backward.any():
+        sample = int(backward.argmax()) + 1
+        raise InputError(
+            f"time stamps must increase, but sample {sample} at {times[sample]} follows "
+            f"one at {times[sample - 1]}"
+        )
+
+
+def resample(
+    signal: Signal, grid_rate: float, first: int, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The signal at grid points first ... first + count - 1, point k at k / grid_rate.
+
+    Tones above half the grid's rate are removed. The same grid point has the same bits
+    whatever `first` and `count` are, and whatever samples there are further away than
+    `lookahead(signal.rate, grid_rate)` seconds.
+
+    Returns
+    -------
+    values : float32 (count,), 0 where not observed.
+    observed : bool (count,), True within one native period of a sample that is not NaN.
+    """
+    grid = np.arange(first, first + count) / grid_rate
+    values = np.zeros(count, np.float32)
+    observed = np.zeros(count, np.bool_)
+    if not count:
+        return values, observed
+    reach = lookahead(signal.rate, grid_rate) + 1 / grid_rate
+    begin, end = np.searchsorted(signal.times, [grid[0] - reach, grid[-1] + reach])
+    samples = signal.values[begin:end].astype(np.float64)
+    real = ~np.isnan(samples)
+    if not real.any():
+        return values, observed
+    samples, times = samples[real], signal.times[begin:end][real]
+    # A point exactly one period away is not observed, however its time is rounded.
+    observed = nearest(times, grid) < 1 / signal.rate - SAME_TIME
+    values[observed] = interpolate(samples, times, signal.rate, grid_rate, grid[observed])
+    return values, observed
+
+
+def cut(
+    signals: Mapping[str, Signal],
+    channels: Sequence[str],
+    rate: float,
+    samples: int,
+    hop_samples: int,
+) -> Iterator[Window]:
+    """The windows of a recording, one every hop.
+
+    The first window starts at the first grid point at or after the earliest sample.
+    Only full windows are given, those whose last grid point is not past the last
+    sample; a recording that is shorter than one window gives exactly one.
+
+    Parameters
+    ----------
+    signals : what was recorded, by channel; a channel that is not there is unobserved.
+    channels : the rows of a window, in order.
+    rate : grid rate in Hz.
+    samples, hop_samples : length of a window and distance between two, in grid points.
+
+    Raises
+    ------
+    InputError
+        None of the channels was recorded, or they cannot be on one clock.
+    """
+    used = {name: signals[name] for name in channels if name in signals}
+    if not any(len(signal.times) for signal in used.values()):
+        raise InputError(
+            f"no samples of {', '.join(channels)} among {', '.join(signals) or 'no signals'}"
+        )
+    earliest = min(float(s.times[0]) for s in used.values() if len(s.times))
+    latest = max(float(s.times[-1]) for s in used.values() if len(s.times))
+    if latest - earliest > LONGEST:
+        raise InputError(
+            f"the samples span {latest - earliest:.0f} s, from {earliest} to {latest}: "
+            "all channels of a recording must be on one clock"
+        )
+    first = math.ceil((earliest - SAME_TIME) * rate)
+    last = math.floor((latest + SAME_TIME) * rate)
+    windows = max(1, (last - first + 1 - samples) // hop_samples + 1)
+    return _cut(used, channels, rate, samples, hop_samples, first, windows)
+
+
+def _cut(
+    signals: Mapping[str, Signal],
+    channels: Sequence[str],
+    rate: float,
+    samples: int,
+    hop: int,
+    first: int,
+    windows: int,
+) -> Iterator[Window]:
+    at_once = max(1, (BLOCK - samples) // hop + 1)
+    for done in range(0, windows, at_once):
+        block = min(at_once, windows - done)
+        begin = first + done * hop
+        count = (block - 1) * hop + samples
+        values = np.zeros((len(channels), count), np.float32)
+        observed = np.zeros((len(channels), count), np.bool_)
+        for row, name in enumerate(channels):
+            if name in signals:
+                values[row], observed[row] = resample(signals[name], rate, begin, count)
+        for k in range(0, block * hop, hop):
+            part = slice(k, k + samples)
+            yield Window(
+                np.ascontiguousarray(values[:, part]),
+                np.ascontiguousarray(observed[:, part]),
+                (begin + k) / rate,
+            )

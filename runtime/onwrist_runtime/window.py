@@ -1,0 +1,106 @@
+"""One window of samples on the model's grid, checked at the border.
+
+What a caller gives comes in; `values` without NaN or infinity and `observed` go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from onwrist_runtime.errors import InputError
+
+# Squares and sums of squares of a window stay finite in float32.
+LARGEST = 1e15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What was seen of each channel during one window.
+
+    Attributes
+    ----------
+    values : float32 (channels, samples), in each channel's unit; 0 where not observed.
+    observed : bool, the same shape; True where the grid point lies within one native
+        sampling period of real samples.
+    start : float64 seconds of the first grid point; None if unknown.
+    """
+
+    values: NDArray[np.float32]
+    observed: NDArray[np.bool_]
+    start: float | None
+
+
+def as_float32(values: ArrayLike) -> NDArray[np.float32]:
+    """Any array of real numbers as float32; InputError for other types.
+
+    What float32 cannot hold becomes infinity, which the callers refuse.
+    """
+    array = np.asarray(values)
+    if array.dtype == np.float32:
+        return array
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"values must be real numbers (float32), not {array.dtype}")
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
+
+
+def check(
+    values: ArrayLike, observed: ArrayLike | None, channels: Sequence[str], samples: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Make one window fit for an engine.
+
+    Parameters
+    ----------
+    values : (channels, samples), real numbers; NaN means not observed.
+    observed : bool, the same shape; None where everything but NaN was observed.
+    channels, samples : names of the rows, and their length.
+
+    Returns
+    -------
+    values : float32 (channels, samples), contiguous, finite, 0 where not observed.
+    observed : bool (channels, samples).
+
+    Raises
+    ------
+    InputError
+        Another shape or type, or an infinite value.
+    """
+    array = as_float32(values)
+    if array.shape != (len(channels), samples):
+        raise InputError(
+            f"values have the shape {array.shape}; this model takes "
+            f"({len(channels)}, {samples}): {', '.join(channels)} at {samples} grid points"
+        )
+    usable = np.abs(array) < LARGEST
+    if observed is None:
+        seen = usable
+    else:
+        given = np.asarray(observed)
+        if given.dtype != np.bool_ or given.shape != array.shape:
+            raise InputError(
+                f"observed is {given.dtype} {given.shape}; it must be bool {array.shape}, "
+                "like values: True where a sample was really seen"
+            )
+        seen = given & usable
+    if usable.all():
+        if observed is None:
+            return np.ascontiguousarray(array), seen
+    else:
+        _refuse_infinity(array, usable, channels)
+    return np.where(seen, array, np.float32(0)), seen
+
+
+def _refuse_infinity(
+    values: NDArray[np.float32], usable: NDArray[np.bool_], channels: Sequence[str]
+) -> None:
+    beyond = ~usable & ~np.isnan(values)
+    if beyond.any():
+        row, sample = np.argwhere(beyond)[0]
+        raise InputError(
+            f"channel {channels[row]!r} is {values[row, sample]} at sample {sample}; a value "
+            f"must be below {LARGEST:g} in magnitude, and NaN where it is missing"
+        )
