@@ -10,8 +10,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from onwrist_runtime.errors import RecordingError
 from onwrist_runtime.timeline import Signal
 
@@ -33,7 +31,7 @@ class Label:
     value: float | str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recording:
     """One recording of one person.
 
@@ -42,13 +40,13 @@ class Recording:
     name : what it is called in tables and files.
     subject : who wore the device, the unit of every split; None if unknown.
     signals : samples by channel name, each at its own rate, all on one clock.
-    labels : spans with a known truth; spans of one task may touch, not overlap.
+    labels : spans with a known truth.
     events : button presses and the like, in seconds.
 
     Raises
     ------
     RecordingError
-        No signals, an empty one, times that do not increase, a label without length.
+        No signals, one without samples, or a label that ends before it starts.
     """
 
     name: str
@@ -61,7 +59,8 @@ class Recording:
         if not self.signals:
             raise RecordingError(f"recording {self.name!r} has no signals")
         for channel, signal in self.signals.items():
-            _check_signal(f"recording {self.name!r}, channel {channel!r}", signal)
+            if not len(signal.times):
+                raise RecordingError(f"recording {self.name!r}: no samples of {channel!r}")
         for label in self.labels:
             if not (math.isfinite(label.start) and label.start < label.end < math.inf):
                 raise RecordingError(
@@ -70,6 +69,14 @@ class Recording:
                 )
         if not all(math.isfinite(event) for event in self.events):
             raise RecordingError(f"recording {self.name!r}: an event has no finite time")
+
+    def __repr__(self) -> str:
+        channels = ", ".join(f"{name} {x.rate:g} Hz" for name, x in self.signals.items())
+        length = f"{self.end - self.start:.0f} s"
+        return (
+            f"<Recording {self.name!r} of subject {self.subject!r}, {length}: {channels}; "
+            f"{len(self.labels)} labels>"
+        )
 
     @property
     def start(self) -> float:
@@ -80,29 +87,3 @@ class Recording:
     def end(self) -> float:
         """Time of the last sample, in seconds."""
         return max(float(signal.times[-1]) for signal in self.signals.values())
-
-
-def _check_signal(where: str, signal: Signal) -> None:
-    values, times = signal.values, signal.times
-    if values.ndim != 1 or values.shape != times.shape:
-        raise RecordingError(
-            f"{where}: values of shape {values.shape} with times of shape {times.shape}; "
-            "both must be (samples,)"
-        )
-    if not len(values):
-        raise RecordingError(f"{where}: no samples")
-    if not (math.isfinite(signal.rate) and signal.rate > 0):
-        raise RecordingError(f"{where}: a rate of {signal.rate} Hz; it must be positive")
-    if np.isinf(values).any():
-        at = int(np.argmax(np.isinf(values)))
-        raise RecordingError(f"{where}: sample {at} is infinite; use NaN for what is missing")
-    # Written so that a NaN time fails too.
-    steps_up = np.diff(times) > 0
-    if not steps_up.all():
-        at = int(np.argmin(steps_up))
-        raise RecordingError(
-            f"{where}: time {times[at + 1]:.6f} of sample {at + 1} does not lie after "
-            f"{times[at]:.6f} of the one before it"
-        )
-    if not (math.isfinite(times[0]) and math.isfinite(times[-1])):
-        raise RecordingError(f"{where}: a time that is not finite")

@@ -57,14 +57,13 @@ def simulate(
     if unknown := dies.keys() - RATES.keys():
         raise InputError(f"no simulated channel {', '.join(sorted(unknown))}; {list(RATES)}")
     random = np.random.default_rng(seed)
-    clock = np.arange(int(seconds * _CLOCK) + 1) / _CLOCK
+    clock = np.arange(int(seconds * _CLOCK)) / _CLOCK
     stress = (STRESS_FROM * seconds, STRESS_TO * seconds)
     # How stressed the body is, 0 to 1: it follows the episode with some inertia.
-    arousal = _follow(clock, ((clock >= stress[0]) & (clock < stress[1])) * 1.0, 6.0, 15.0)
-    breath = (
-        2 * np.pi * np.cumsum(0.24 + 0.06 * arousal + 0.02 * _noise(random, clock, 0, 0.05))
-    )
-    breath /= _CLOCK
+    episode = ((clock >= stress[0]) & (clock < stress[1])).astype(np.float64)
+    arousal = _follow(clock, episode, 6.0, 15.0)
+    breaths_per_second = 0.24 + 0.06 * arousal + 0.02 * _noise(random, clock, 0, 0.05)
+    breath = 2 * np.pi * np.cumsum(breaths_per_second) / _CLOCK
 
     heart_rate = random.uniform(62, 76) + random.uniform(18, 26) * arousal
     heart_rate += 2.5 * _noise(random, clock, 0, 0.03)

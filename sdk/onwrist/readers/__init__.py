@@ -1,52 +1,117 @@
-"""A file or folder on disk in, `Recording` out; the format is told from what is there."""
+"""A file or folder on disk in, `Recording` out; the format is told from what is there.
+
+One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
+`stress_predict`.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from onwrist.readers import npz, own, stress_predict
+from onwrist.readers import empatica_e4, npz, own, stress_predict, table
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 
 __all__ = ["read", "read_all", "write_recording"]
 
+_FORMATS = (
+    "an Empatica E4 export (folder or .zip), an .npz, or a .csv, .tsv or .parquet with a "
+    "time column"
+)
 
-def read(path: str | os.PathLike[str]) -> Recording:
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    rates: Mapping[str, float] | None = None,
+) -> Recording:
     """Read one recording of any known format.
+
+    Parameters
+    ----------
+    columns : tables only: header by channel name (or "time"), with a unit in square
+        brackets if it is another than the channel's, as in {"acc_x": "AccX [mg]"}.
+    rates : tables only: native rate in Hz by channel, instead of the estimated one.
 
     Raises
     ------
     RecordingError
-        Nothing is there, or it is not a recording in a known format.
+        Nothing is there, it is of no known format, or it is damaged.
+    InputError
+        `columns` or `rates` do not fit the file, or a package is missing to read it.
     """
     path = Path(path)
+    if path.suffix in table.SUFFIXES:
+        return table.read(path, columns, rates)
+    if columns or rates:
+        raise InputError(f"{path}: columns and rates can be chosen for tables only")
     if path.suffix == ".npz":
         return _read_npz(path)
-    raise RecordingError(f"{path}: no known recording format")
+    if path.suffix == ".zip" or empatica_e4.is_e4_folder(path):
+        return empatica_e4.read(path)
+    if not path.exists():
+        raise RecordingError(f"{path}: no such file or folder")
+    if path.is_dir() and _recordings_in(path):
+        raise RecordingError(f"{path}: a folder of recordings; give one of them")
+    raise RecordingError(f"{path}: no recording in a known format: {_FORMATS}")
 
 
 def read_all(path: str | os.PathLike[str]) -> list[Recording]:
-    """Read every recording of a folder, by name (or the one recording that `path` is)."""
+    """Read every recording that lies directly in a folder, by name, or the one at `path`.
+
+    Raises
+    ------
+    RecordingError
+        The folder has no recordings, or one of them cannot be read.
+    """
     path = Path(path)
-    if not path.is_dir():
+    if not path.is_dir() or empatica_e4.is_e4_folder(path):
         return [read(path)]
-    found = sorted(path.glob("*.npz"))
+    found = _recordings_in(path)
     if not found:
-        raise RecordingError(f"{path}: no recordings in this folder")
-    return [read(file) for file in found]
+        raise RecordingError(f"{path}: no recordings in this folder: {_FORMATS}")
+    return [read(each) for each in found]
 
 
 def write_recording(
-    recording: Recording, folder: str | os.PathLike[str], format: Literal["npz"] = "npz"
+    recording: Recording,
+    folder: str | os.PathLike[str],
+    format: Literal["npz", "parquet"] = "npz",
 ) -> Path:
-    """Write `recording` as `folder`/NAME.npz in the format of FORMAT.md; give its path."""
-    if Path(recording.name).name != recording.name or not recording.name:
+    """Write `recording` into `folder` as NAME.npz or NAME.parquet (FORMAT.md); give its path.
+
+    Raises
+    ------
+    InputError
+        A name that cannot be a file's, a channel's or a task's; a package is missing.
+    OSError
+        The folder cannot be written; nothing half written is left.
+    """
+    if recording.name in ("", "..") or recording.name != Path(recording.name).name:
         raise InputError(f"{recording.name!r} cannot be a file's name")
+    own.check_names(recording)
     path = Path(folder) / f"{recording.name}.{format}"
-    own.write(recording, path)
+    if format == "npz":
+        own.write(recording, path)
+    elif format == "parquet":
+        table.write_parquet(recording, path)
+    else:
+        raise InputError(f"unknown format {format!r}; npz or parquet")
     return path
+
+
+def _recordings_in(folder: Path) -> list[Path]:
+    suffixes = (*table.SUFFIXES, ".npz", ".zip")
+    return sorted(
+        each
+        for each in folder.iterdir()
+        if not each.name.startswith(".")
+        and (empatica_e4.is_e4_folder(each) or (each.is_file() and each.suffix in suffixes))
+    )
 
 
 def _read_npz(path: Path) -> Recording:

@@ -1,4 +1,4 @@
-"""Opening an .npz safely: arrays by name out, never a pickle, errors that name the file."""
+"""A file in, plain arrays and numbers out: never a pickle, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from onwrist_runtime.errors import RecordingError
+from onwrist_runtime.errors import InputError, RecordingError
 
 
 def names(path: Path) -> set[str]:
@@ -36,9 +36,10 @@ def arrays(path: Path) -> dict[str, NDArray[Any]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[NpzFile]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, NpzFile):
-                raise RecordingError(f"{path}: holds one bare array, not named ones (.npz)")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, NpzFile):
+            raise RecordingError(f"{path}: holds one bare array, not named ones (.npz)")
+        with file:
             yield file
     except FileNotFoundError:
         raise RecordingError(f"{path}: no such file") from None
@@ -53,12 +54,18 @@ def _opened(path: Path) -> Iterator[NpzFile]:
         raise RecordingError(f"{path}: not a readable .npz ({error})") from None
 
 
-def vector(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
-    """`array` as float64 (n,), refusing text, other shapes and values beyond float32.
+@contextmanager
+def blamed(where: str) -> Iterator[None]:
+    """Turn what the runtime refuses into an error about the file that it came from."""
+    try:
+        yield
+    except InputError as error:
+        raise RecordingError(f"{where}: {error}") from None
 
-    NaN stays NaN, the sign of a missing sample.
-    """
-    if array.ndim != 1 or array.dtype.kind not in "fiub":
+
+def vector(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """`array` as float64 (n,); text and other shapes are refused."""
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
         raise RecordingError(
             f"{path}: {name!r} is {array.dtype} of shape {array.shape}; "
             "it must be numbers of shape (n,)"
@@ -74,17 +81,3 @@ def number(path: Path, name: str, array: NDArray[Any]) -> float:
             "it must be one finite number"
         )
     return float(array.reshape(()))
-
-
-def samples(path: Path, name: str, array: NDArray[Any]) -> NDArray[np.float32]:
-    """`array` as float32 (n,) sample values; what float32 cannot hold is refused."""
-    wide = vector(path, name, array)
-    with np.errstate(over="ignore"):
-        narrow = wide.astype(np.float32)
-    if np.isinf(narrow).any():
-        at = int(np.argmax(np.isinf(narrow)))
-        raise RecordingError(
-            f"{path}: {name!r} has {wide[at]:g} at sample {at}, beyond float32; "
-            "use NaN for what is missing"
-        )
-    return narrow

@@ -21,6 +21,7 @@ from onwrist_runtime.timeline import Signal
 
 FORMAT = 1
 _RESERVED = ("format", "subject", "events", "time")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIXES = ("_rate", "_start", "_times", "_spans")
 
 
@@ -63,7 +64,6 @@ def write(recording: Recording, path: Path) -> None:
     if recording.events:
         arrays["events"] = np.array(recording.events)
     for channel, signal in recording.signals.items():
-        check_channel(channel)
         arrays[channel] = signal.values
         arrays[f"{channel}_rate"] = np.array(signal.rate)
         regular = Signal.regular(signal.values, signal.rate, float(signal.times[0]))
@@ -78,32 +78,37 @@ def write(recording: Recording, path: Path) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def check_channel(name: str) -> None:
-    """Refuse a channel name that the format could not give back."""
-    if (
-        not re.fullmatch(r"[a-z][a-z0-9_]*", name)
-        or name in _RESERVED
-        or name.startswith("labels_")
-        or name.endswith(_SUFFIXES)
-    ):
-        raise InputError(
-            f"{name!r} cannot be a channel's name in a file: use lower-case letters, "
-            "digits and _, and none of the names that the format uses itself"
-        )
+def check_names(recording: Recording) -> None:
+    """Refuse names that the format could not give back, in a table or an .npz.
 
-
-def labels_by_task(recording: Recording) -> dict[str, list[Label]]:
-    """The labels of each task in their order, all numbers or all names."""
-    tasks: dict[str, list[Label]] = {}
-    for label in recording.labels:
-        tasks.setdefault(label.task, []).append(label)
-    for task, labels in tasks.items():
+    Raises
+    ------
+    InputError
+        A channel or task is called something else than lower-case letters, digits and
+        underscores, or as the format's own arrays are; or the labels of a task are
+        numbers and names.
+    """
+    for name in recording.signals:
+        reserved = name in _RESERVED or name.startswith("labels_") or name.endswith(_SUFFIXES)
+        if reserved or not _NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} cannot be a channel's name in a file: use lower-case letters, "
+                "digits and _, and none of the names that the format uses itself"
+            )
+    for task, labels in labels_by_task(recording).items():
         kinds = {isinstance(label.value, str) for label in labels}
-        if len(kinds) > 1 or not re.fullmatch(r"[a-z][a-z0-9_]*", task):
+        if len(kinds) > 1 or not _NAME.fullmatch(task):
             raise InputError(
                 f"labels of task {task!r}: the values must be all numbers or all names, and "
                 "the task's name lower-case letters, digits and _"
             )
+
+
+def labels_by_task(recording: Recording) -> dict[str, list[Label]]:
+    """The labels of each task, in their order."""
+    tasks: dict[str, list[Label]] = {}
+    for label in recording.labels:
+        tasks.setdefault(label.task, []).append(label)
     return tasks
 
 
@@ -128,23 +133,18 @@ def _pop_labels(path: Path, key: str, arrays: dict[str, NDArray[Any]]) -> list[L
 
 
 def _pop_signal(path: Path, key: str, arrays: dict[str, NDArray[Any]]) -> Signal:
-    values = npz.samples(path, key, arrays.pop(key))
+    values = arrays.pop(key)
     start = arrays.pop(f"{key}_start", None)
     rate = arrays.pop(f"{key}_rate", None)
     times = arrays.pop(f"{key}_times", None)
-    if times is None and rate is not None:
-        origin = 0.0 if start is None else npz.number(path, f"{key}_start", start)
-        return Signal.regular(values, npz.number(path, f"{key}_rate", rate), origin)
-    if times is None or start is not None:
-        raise RecordingError(f"{path}: {key!r} needs either times, or a rate and a start")
-    if times.dtype == np.float32:
-        raise RecordingError(
-            f"{path}: '{key}_times' is float32, which at today's Unix time steps by 128 s; "
-            "save float64"
-        )
-    clock = npz.vector(path, f"{key}_times", times)
-    if clock.shape != values.shape:
-        raise RecordingError(f"{path}: {len(values)} values of {key!r} with {len(clock)} times")
-    if rate is not None:
-        return Signal(values, clock, npz.number(path, f"{key}_rate", rate))
-    return Signal(values, clock, estimate_rate(f"{path}, channel {key!r}", clock))
+    hertz = None if rate is None else npz.number(path, f"{key}_rate", rate)
+    with npz.blamed(f"{path}, channel {key!r}"):
+        if times is None and hertz is not None:
+            origin = 0.0 if start is None else npz.number(path, f"{key}_start", start)
+            return Signal.regular(values, hertz, origin)
+        if times is None or start is not None:
+            raise RecordingError(f"{path}: {key!r} needs either times, or a rate and a start")
+        # The rate does not matter to the checks, and no rate comes from unchecked times.
+        signal = Signal(values, times, hertz or 1.0)
+        hertz = hertz or estimate_rate(f"{path}, channel {key!r}", signal.times)
+        return Signal(signal.values, signal.times, hertz)

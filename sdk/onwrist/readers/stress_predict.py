@@ -45,11 +45,13 @@ def read(path: Path) -> Recording:
             signals[channel] = _signal(path, arrays, key, arrays[key])
     if "acc" in arrays:
         acc = arrays["acc"]
-        if acc.ndim != 2 or acc.shape[1] != 3:
-            raise RecordingError(f"{path}: 'acc' has shape {acc.shape}; it must be (n, 3)")
+        if acc.ndim != 2 or acc.shape[1] != 3 or acc.dtype.kind not in "fiu":
+            raise RecordingError(
+                f"{path}: 'acc' is {acc.dtype} of shape {acc.shape}; it must be numbers of "
+                "shape (n, 3)"
+            )
         for axis, channel in enumerate(("acc_x", "acc_y", "acc_z")):
-            counts = acc[:, axis].astype(np.float64)
-            signals[channel] = _signal(path, arrays, "acc", counts / ACC_COUNTS_PER_G)
+            signals[channel] = _signal(path, arrays, "acc", acc[:, axis] / ACC_COUNTS_PER_G)
     labels: list[Label] = []
     if "ibi" in arrays:
         beats = _table(path, "ibi", arrays["ibi"], 2)
@@ -90,11 +92,9 @@ def _stress_labels(path: Path, rows: NDArray[np.float64]) -> list[Label]:
 def _signal(
     path: Path, arrays: dict[str, NDArray[Any]], key: str, values: NDArray[Any]
 ) -> Signal:
-    return Signal.regular(
-        npz.samples(path, key, values),
-        _scalar(path, arrays, f"{key}_fs"),
-        _scalar(path, arrays, f"{key}_t0"),
-    )
+    rate, start = _scalar(path, arrays, f"{key}_fs"), _scalar(path, arrays, f"{key}_t0")
+    with npz.blamed(f"{path}, {key!r}"):
+        return Signal.regular(values, rate, start)
 
 
 def _scalar(path: Path, arrays: dict[str, NDArray[Any]], key: str) -> float:
