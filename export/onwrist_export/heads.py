@@ -95,11 +95,15 @@ class RateHead(nn.Module):
         odds = torch.log(mass + EPSILON) - torch.log(1.0 + EPSILON - mass)
         return value, torch.cat([odds, coverage], dim=1)
 
-    def forward(self, features: Tensor, coverage: Tensor) -> Tensor:
-        """(B, F), ppg coverage (B, 1) -> (B, 2): value, confidence."""
-        value, evidence = self.evidence(self.mlp(features), coverage)
+    def read(self, logits: Tensor, coverage: Tensor) -> Tensor:
+        """(B, bins), coverage (B, 1) -> (B, 2): value, confidence."""
+        value, evidence = self.evidence(logits, coverage)
         weighted = (evidence * self.trust[:2]).sum(1, keepdim=True)
         return torch.cat([value, torch.sigmoid(weighted + self.trust[2])], dim=1)
+
+    def forward(self, features: Tensor, coverage: Tensor) -> Tensor:
+        """(B, F), ppg coverage (B, 1) -> (B, 2): value, confidence."""
+        return self.read(self.mlp(features), coverage)
 
 
 class ClassHead(nn.Module):

@@ -1,0 +1,186 @@
+"""Recordings in, labelled windows on the model's grid out.
+
+The grid comes from the runtime's own resampler, so that a model is trained on exactly
+what `predict` will feed it. Shapes: W windows, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist.readers import read_all
+from onwrist.recording import Label, Recording
+from onwrist_export.config import Config, TaskConfig
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.timeline import resample
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """One recording on the model's grid: values and observed (C, n), times in seconds."""
+
+    subject: str
+    start: float
+    rate: float
+    values: NDArray[np.float32]
+    observed: NDArray[np.bool_]
+    labels: tuple[Label, ...]
+
+    @property
+    def samples(self) -> int:
+        return self.values.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows cut from grids.
+
+    Attributes
+    ----------
+    values : float32 (W, C, N), zero where not observed.
+    observed : bool (W, C, N).
+    elapsed : float64 (W,), seconds from the start of the recording to that of the window.
+    subjects : str (W,).
+    targets : task name to float64 (W,): the rate, or the class index; NaN where unknown.
+    """
+
+    values: NDArray[np.float32]
+    observed: NDArray[np.bool_]
+    elapsed: NDArray[np.float64]
+    subjects: NDArray[np.str_]
+    targets: dict[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Windows:
+        """The windows at `which`, an index or bool array."""
+        return Windows(
+            self.values[which],
+            self.observed[which],
+            self.elapsed[which],
+            self.subjects[which],
+            {name: target[which] for name, target in self.targets.items()},
+        )
+
+    def labelled(self, task: str) -> Windows:
+        """The windows whose target of `task` is known."""
+        return self.select(~np.isnan(self.targets[task]))
+
+    def without(self, kept: NDArray[np.bool_]) -> Windows:
+        """The same windows with what is False in `kept` (W, C, N) taken away."""
+        observed = self.observed & kept
+        values = np.where(observed, self.values, np.float32(0))
+        return replace(self, values=values, observed=observed)
+
+
+def load_grids(path: Path, config: Config) -> list[Grid]:
+    """All recordings under `path`, resampled, with labels; each must name its subject."""
+    return [to_grid(recording, config) for recording in read_all(path)]
+
+
+def to_grid(recording: Recording, config: Config) -> Grid:
+    """Resample a recording to the configured grid; channels it lacks are unobserved."""
+    if recording.subject is None:
+        raise InputError(
+            f"recording {recording.name!r} names no subject; training splits by subject"
+        )
+    rate = config.window.rate
+    first = int(np.ceil(recording.start * rate))
+    count = int(np.floor(recording.end * rate)) - first + 1
+    values = np.zeros((len(config.channels), count), np.float32)
+    observed = np.zeros(values.shape, bool)
+    for row, name in enumerate(config.channel_names):
+        if name in recording.signals:
+            values[row], observed[row] = resample(recording.signals[name], rate, first, count)
+    values[~observed] = 0
+    return Grid(recording.subject, first / rate, rate, values, observed, recording.labels)
+
+
+def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
+    """Windows every `hop` grid points of all grids, with the targets of all tasks."""
+    samples = config.window.samples
+    parts: list[Windows] = []
+    for grid in grids:
+        starts = np.arange(0, grid.samples - samples + 1, hop)
+        index = starts[:, None] + np.arange(samples)
+        elapsed = starts / grid.rate
+        seconds = samples / grid.rate
+        targets = {
+            task.name: window_targets(grid, task, elapsed + grid.start, seconds)
+            for task in config.tasks
+        }
+        parts.append(
+            Windows(
+                grid.values[:, index].transpose(1, 0, 2),
+                grid.observed[:, index].transpose(1, 0, 2),
+                elapsed,
+                np.full(len(starts), grid.subject),
+                targets,
+            )
+        )
+    if not parts:
+        raise InputError("there are no recordings to cut windows from")
+    return Windows(
+        np.concatenate([p.values for p in parts]),
+        np.concatenate([p.observed for p in parts]),
+        np.concatenate([p.elapsed for p in parts]),
+        np.concatenate([p.subjects for p in parts]),
+        {t.name: np.concatenate([p.targets[t.name] for p in parts]) for t in config.tasks},
+    )
+
+
+def window_targets(
+    grid: Grid, task: TaskConfig, starts: NDArray[np.float64], seconds: float
+) -> NDArray[np.float64]:
+    """Target of windows [start, start + seconds): float64 (W,), NaN where unknown."""
+    if task.kind == "rate":
+        share = task.label_seconds * grid.rate / round(seconds * grid.rate)
+        return rate_targets(grid.labels, task, starts, seconds, share)
+    targets = np.full(len(starts), np.nan)
+    for label in grid.labels:
+        if label.task == task.name:
+            if label.value not in task.labels:
+                raise InputError(
+                    f"subject {grid.subject}: label {label.value!r} of task {task.name!r} is "
+                    f"not among {list(task.labels)}"
+                )
+            inside = (starts >= label.start) & (starts + seconds <= label.end)
+            targets[inside] = task.labels.index(str(label.value))
+    return targets
+
+
+def rate_targets(
+    labels: Sequence[Label],
+    task: TaskConfig,
+    starts: NDArray[np.float64],
+    seconds: float,
+    share: float,
+) -> NDArray[np.float64]:
+    """Mean of the spans wholly inside a window; NaN where they cover less than `share`."""
+    spans = np.array(
+        sorted((x.start, x.end, float(x.value)) for x in labels if x.task == task.name)
+    ).reshape(-1, 3)
+    lengths = spans[:, 1] - spans[:, 0]
+    covered = np.concatenate([[0.0], np.cumsum(lengths)])
+    weighted = np.concatenate([[0.0], np.cumsum(lengths * spans[:, 2])])
+    first = np.searchsorted(spans[:, 0], starts - 1e-6)
+    last = np.maximum(np.searchsorted(spans[:, 1], starts + seconds + 1e-6, "right"), first)
+    known = covered[last] - covered[first]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (weighted[last] - weighted[first]) / known
+    return np.where(known >= share * seconds, mean, np.nan)
+
+
+def of_subjects(grids: Sequence[Grid], subjects: Iterable[str]) -> list[Grid]:
+    """The grids of these subjects; every one of them must be there."""
+    wanted = set(subjects)
+    missing = wanted - {grid.subject for grid in grids}
+    if missing:
+        raise InputError(f"no recording of subjects {sorted(missing)}; the split names them")
+    return [grid for grid in grids if grid.subject in wanted]

@@ -1,0 +1,167 @@
+"""The loops: masked pretraining of the encoder, then supervised tuning with a rate head.
+
+Lightning runs them (progress, precision, devices, checkpoints). Both follow the
+published schedule: AdamW, a tenth of the steps to warm up, then linearly down to zero.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from onwrist_export.config import Budget, Config, Pretraining
+from onwrist_export.data import Grid
+from onwrist_export.examples import Examples
+from onwrist_export.graph import Normalize, pool
+from onwrist_export.heads import RateHead
+from onwrist_export.himae import HiMAE, masked_loss, patch_mask
+
+WARM_UP = 0.1
+
+
+class _Scheduled(lightning.LightningModule):
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self.budget = budget
+
+    def configure_optimizers(self) -> dict[str, object]:
+        budget = self.budget
+        optimizer = torch.optim.AdamW(
+            self.parameters(), budget.learning_rate, weight_decay=budget.weight_decay
+        )
+        warm = max(1, round(WARM_UP * budget.steps))
+
+        def factor(step: int) -> float:
+            rest = (budget.steps - step) / max(1, budget.steps - warm)
+            return min((step + 1) / warm, max(rest, 0.0))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+class MaskedAutoencoding(_Scheduled):
+    """Reconstruct masked patches; the loss counts what was masked and really observed."""
+
+    def __init__(self, model: HiMAE, normalize: Normalize, budget: Pretraining, seed: int) -> None:
+        super().__init__(budget)
+        self.model = model
+        self.normalize = normalize
+        self.patch, self.ratio = budget.patch, budget.mask_ratio
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
+        values, observed, _ = batch
+        x = self.normalize(values, observed)
+        masked = patch_mask(len(x), x.shape[-1], self.patch, self.ratio, self.generator)
+        masked = masked.to(x.device)
+        target = x[:, : values.shape[1]]
+        loss = masked_loss(self.model(x * ~masked).float(), target, masked & (observed > 0))
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+
+class RateTuning(_Scheduled):
+    """Encoder and rate head together, end to end."""
+
+    def __init__(self, model: HiMAE, normalize: Normalize, head: RateHead, budget: Budget) -> None:
+        super().__init__(budget)
+        self.encoder_layers = model.encoder_layers
+        self.encode = model.encode
+        self.normalize = normalize
+        self.head = head
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
+        values, observed, rate = batch
+        features = torch.cat(pool(self.encode(self.normalize(values, observed))), dim=1)
+        loss = self.head.loss(self.head.mlp(features).float(), rate)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+
+class Curve(Callback):
+    """Keeps the loss of every step, averaged over a hundredth of the run."""
+
+    def __init__(self, steps: int) -> None:
+        self.every = max(1, steps // 100)
+        self.losses: list[float] = []
+        self.means: list[float] = []
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:  # type: ignore[no-untyped-def]
+        self.losses.append(float(outputs["loss"]))
+        if len(self.losses) == self.every:
+            self.means.append(sum(self.losses) / self.every)
+            self.losses.clear()
+
+
+def pretrain(grids: Sequence[Grid], config: Config, progress: bool = False) -> tuple[HiMAE, list[float]]:
+    """A HiMAE trained to reconstruct what is masked, and its loss curve."""
+    torch.manual_seed(config.seed)
+    model = HiMAE(config.himae)
+    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    task = MaskedAutoencoding(model, normalize, config.pretrain, config.seed)
+    examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
+    return model, _fit(task, examples, config.pretrain.steps, progress)
+
+
+def tune_rate(
+    model: HiMAE,
+    grids: Sequence[Grid],
+    config: Config,
+    name: str,
+    progress: bool = False,
+) -> tuple[RateHead, list[float]]:
+    """Train `model`'s encoder and a new head on rate task `name`; the head and its loss curve."""
+    torch.manual_seed(config.seed)
+    task = config.task(name)
+    head = RateHead(
+        2 * sum(config.encoder.widths),
+        hidden=task.hidden,
+        lowest=task.lowest,
+        highest=task.highest,
+        tolerance=task.tolerance,
+    )
+    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    tuning = RateTuning(model, normalize, head, config.train)
+    examples = Examples(grids, config, config.train.batch, task, config.seed)
+    return head, _fit(tuning, examples, config.train.steps, progress)
+
+
+def _fit(module: _Scheduled, examples: Examples, steps: int, progress: bool) -> list[float]:
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    curve = Curve(steps)
+    trainer = lightning.Trainer(
+        max_steps=steps,
+        precision="bf16-mixed",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        callbacks=[curve],
+        gradient_clip_val=1.0,
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*num_workers.*")
+        warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
+        trainer.fit(module, DataLoader(examples, batch_size=None))
+    module.eval()
+    return curve.means
+
+
+def set_threads(threads: int) -> None:
+    """Use this many threads in PyTorch."""
+    torch.set_num_threads(threads)
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """The module in evaluation mode and without gradients."""
+    return module.eval().requires_grad_(False)
