@@ -1,0 +1,35 @@
+"""The lean runtime of onwrist: what runs on the device.
+
+Needs NumPy, msgspec and safetensors; an engine is imported when a model is loaded.
+"""
+
+from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.errors import (
+    BundleError,
+    CheckpointError,
+    EngineError,
+    InputError,
+    OnwristError,
+    ParityError,
+    RecordingError,
+)
+from onwrist_runtime.model import Model, load
+from onwrist_runtime.prediction import ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.timeline import Signal
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "CheckpointError",
+    "EngineError",
+    "InputError",
+    "Model",
+    "ModelIdentity",
+    "OnwristError",
+    "ParityError",
+    "Prediction",
+    "RecordingError",
+    "Signal",
+    "TaskResult",
+    "load",
+]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist_runtime.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -63,4 +65,8 @@ class Prediction:
     model: ModelIdentity
 
     def __getitem__(self, task: str) -> TaskResult:
-        return self.tasks[task]
+        try:
+            return self.tasks[task]
+        except KeyError:
+            known = ", ".join(self.tasks) or "no tasks"
+            raise InputError(f"there is no task {task!r}; this model has {known}") from None

@@ -45,7 +45,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         values = as_float32(self.values)
-        times = _as_times(self.times)
+        times = as_times(self.times)
         if values.ndim != 1 or values.shape != times.shape:
             raise InputError(
                 f"values of shape {values.shape} and times of shape {times.shape}: "
@@ -84,7 +84,7 @@ def check_time(time: float) -> float:
     return float(time)
 
 
-def _as_times(times: ArrayLike) -> NDArray[np.float64]:
+def as_times(times: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(times)
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         raise InputError(_too_coarse(array.dtype))

@@ -39,7 +39,10 @@ def as_float32(values: ArrayLike) -> NDArray[np.float32]:
 
     What float32 cannot hold becomes infinity, which the callers refuse.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"values are not an array of numbers: {error}") from None
     if array.dtype == np.float32:
         return array
     if array.dtype.kind not in "fiu":
