@@ -47,7 +47,9 @@ def lomb_scargle_rate(
     sin_sin = weights @ (sin * sin).T - mean_sin**2
     cos_sin = weights @ (cos * sin).T - mean_cos * mean_sin
     determinant = np.maximum(cos_cos * sin_sin - cos_sin**2, 1e-9)
-    power = (sin_sin * y_cos**2 + cos_cos * y_sin**2 - 2 * cos_sin * y_cos * y_sin) / determinant
+    power = (
+        sin_sin * y_cos**2 + cos_cos * y_sin**2 - 2 * cos_sin * y_cos * y_sin
+    ) / determinant
     return bpm[power.argmax(axis=1)]
 
 

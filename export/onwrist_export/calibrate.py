@@ -36,8 +36,8 @@ class Evidence:
         """Value and confidence (W,) that `head` gives now."""
         with torch.no_grad():
             coverage = torch.from_numpy(self.coverage).float()[:, None]
-            out = head.read(self.logits, coverage).double().numpy()
-        return out[:, 0], out[:, 1]
+            value, _, confidence = head.read(self.logits, coverage)
+        return value[:, 0].double().numpy(), confidence[:, 0].double().numpy()
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,20 @@ def _fit_trust(head: RateHead, evidence: list[Evidence]) -> None:
     rows, right = [], []
     for e in evidence:
         with torch.no_grad():
-            coverage = torch.from_numpy(e.coverage).float()[:, None]
-            value, inputs = head.evidence(e.logits, coverage)
-        rows.append(inputs.double().numpy())
+            value, odds = head.evidence(e.logits)
+        rows.append(np.column_stack([odds[:, 0].double().numpy(), e.coverage]))
         right.append(np.abs(value[:, 0].double().numpy() - e.true) <= head.tolerance)
     fit = LogisticRegression().fit(np.concatenate(rows), np.concatenate(right))
     head.trust.copy_(torch.tensor([*fit.coef_[0], *fit.intercept_]))
 
 
-def fit_classes(head: ClassHead, logits: NDArray[np.float64], true: NDArray[np.float64]) -> None:
+def fit_classes(
+    head: ClassHead, logits: NDArray[np.float64], true: NDArray[np.float64]
+) -> None:
     """Set temperature and bias of a two-class `head` from its logits (W, 2) and truth."""
     margin = (logits[:, 1] - logits[:, 0])[:, None]
-    fit = LogisticRegression(class_weight=None).fit(margin, true)
+    fit = LogisticRegression().fit(margin, true)
     slope, bias = max(float(fit.coef_[0, 0]), 1e-3), float(fit.intercept_[0])
-    head.temperature.fill_(1.0 / slope)
+    head.inverse_temperature.fill_(slope)
     with torch.no_grad():
         head.mlp.out.bias[1] += bias / slope

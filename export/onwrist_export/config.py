@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from onwrist_export.graph import Scaling
+from onwrist_export.normalize import Scaling
 from onwrist_export.himae import HiMAEConfig
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Record
@@ -126,7 +126,9 @@ class Config(Record, kw_only=True):
         for task in self.tasks:
             if task.name == name:
                 return task
-        raise InputError(f"no task {name!r}; the configuration has {[t.name for t in self.tasks]}")
+        raise InputError(
+            f"no task {name!r}; the configuration has {[t.name for t in self.tasks]}"
+        )
 
 
 def load_config(path: Path | None = None) -> Config:

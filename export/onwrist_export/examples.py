@@ -126,7 +126,9 @@ def _plain_entries(grid: Grid, offset: int, samples: int) -> NDArray[np.float64]
     return np.stack([starts, np.ones(len(starts)), np.full(len(starts), np.nan)])
 
 
-def _rate_entries(grid: Grid, offset: int, samples: int, task: TaskConfig) -> NDArray[np.float64]:
+def _rate_entries(
+    grid: Grid, offset: int, samples: int, task: TaskConfig
+) -> NDArray[np.float64]:
     share = task.label_seconds * grid.rate / samples
     parts = []
     for speed in SPEEDS:

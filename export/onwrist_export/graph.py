@@ -7,76 +7,17 @@ modules, so that training and device cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from onwrist_export.channel_statistics import ChannelStatistics
 from onwrist_export.heads import ClassHead, RateHead
 from onwrist_export.himae import HiMAE
+from onwrist_export.normalize import Normalize, Scaling
 
-FAR = 1e30  # beyond every sensor value, and still finite when doubled
-FLAT = 1e-6  # a window whose range is below this is flat and becomes zero
 VARIANCE_FLOOR = 1e-5
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """How one channel becomes encoder input.
-
-    "window": observed minimum and maximum go to -1 and 1, as HiMAE does for PPG.
-    "fixed": (x - offset) / scale clipped to [-1, 1], where level and amplitude carry
-    meaning and a window's own range would turn noise into full scale.
-    """
-
-    normalization: Literal["window", "fixed"]
-    offset: float = 0.0
-    scale: float = 1.0
-
-
-class Normalize(nn.Module):
-    """Mask-aware scaling, from correctly rounded operations only.
-
-    Every engine therefore computes the same bits, and hence the same int8 input. Flat
-    and empty channels become zero, as does every missing sample. Channels scaled by
-    their window come first.
-    """
-
-    def __init__(self, channels: Sequence[Scaling], observed_input: bool = False) -> None:
-        super().__init__()
-        kinds = [c.normalization for c in channels]
-        self.window = kinds.count("window")
-        if kinds != ["window"] * self.window + ["fixed"] * (len(kinds) - self.window):
-            raise ValueError("channels scaled by their window come before the fixed ones")
-        self.observed_input = observed_input
-        fixed = channels[self.window :]
-        offset = torch.tensor([c.offset for c in fixed]).reshape(1, -1, 1)
-        gain = torch.tensor([1.0 / c.scale for c in fixed]).reshape(1, -1, 1)
-        self.register_buffer("offset", offset)
-        self.register_buffer("gain", gain)
-
-    @property
-    def outputs_per_channel(self) -> int:
-        return 2 if self.observed_input else 1
-
-    def forward(self, values: Tensor, observed: Tensor) -> Tensor:  # 2 x (B, C, N) -> (B, C', N)
-        parts = []
-        if self.window:
-            x, seen = values[:, : self.window], observed[:, : self.window]
-            gap = (1.0 - seen) * FAR
-            low = (x + gap).amin(-1, keepdim=True)
-            high = (x - gap).amax(-1, keepdim=True)
-            span = torch.clamp(high - low, min=FLAT)
-            # ((x - low) - (high - x)) / span is 2 (x - low) / span - 1 and zero when flat
-            parts.append(((x - low) - (high - x)) / span * seen)
-        if self.window < values.shape[1]:
-            x, seen = values[:, self.window :], observed[:, self.window :]
-            parts.append(torch.clamp((x - self.offset) * self.gain, -1.0, 1.0) * seen)
-        if self.observed_input:
-            parts.append(observed)
-        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
 
 def pool(stages: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -96,37 +37,59 @@ class DeployGraph(nn.Module):
     ----------
     encoder : its decoder is not exported.
     channels : scaling of each input channel.
-    heads : task name to head; a `RateHead` reads the pooled features, a `ClassHead`
-        those and the channel statistics.
+    rates : rate heads by task; they read the pooled features of all stages.
+    classes : class heads by task; they read the channel statistics and what the rate
+        heads found, see `context`.
     """
 
     def __init__(
         self,
         encoder: HiMAE,
         channels: Sequence[Scaling],
-        heads: dict[str, RateHead | ClassHead] | None = None,
+        rates: Mapping[str, RateHead] | None = None,
+        classes: Mapping[str, ClassHead] | None = None,
         observed_input: bool = False,
     ) -> None:
         super().__init__()
         self.normalize = Normalize(channels, observed_input)
         self.encoder = encoder
-        self.heads = nn.ModuleDict(heads or {})
+        self.rates = nn.ModuleDict(rates or {})
+        self.classes = nn.ModuleDict(classes or {})
+        self.statistics = ChannelStatistics(
+            len(channels), self.normalize.window, encoder.config.samples
+        )
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        return ("embedding", *self.heads)
+        return ("embedding", *self.rates, *self.classes)
+
+    @property
+    def context_size(self) -> int:
+        """Inputs of a class head."""
+        return self.statistics.size + 2 * len(self.rates)
 
     def features(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (B, E) and pooled features (B, 2 E)."""
         means, deviations = pool(self.encoder.encode(self.normalize(values, observed)))
         return means, torch.cat([means, deviations], dim=1)
 
-    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
+    def run(
+        self, values: Tensor, observed: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
+        """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
         embedding, features = self.features(values, observed)
-        outputs = [embedding]
-        for head in self.heads.values():
-            if isinstance(head, RateHead):
-                outputs.append(head(features, observed[:, :1].mean(-1)))
-            else:
-                outputs.append(head(features))
-        return tuple(outputs)
+        seen = observed[:, :1].mean(-1)  # rates are read from the first channel
+        present = torch.clamp(observed[:, :1].sum(-1), max=1.0)
+        rates, found = {}, []
+        for name, head in self.rates.items():
+            value, odds, confidence = head(features, seen)
+            rates[name] = torch.cat([value, confidence], dim=1)
+            found += [head.position(value) * present, 0.25 * odds * present]
+        if not self.classes:
+            return embedding, rates, None
+        return embedding, rates, torch.cat([self.statistics(values, observed), *found], dim=1)
+
+    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
+        embedding, rates, context = self.run(values, observed)
+        classes = [head(context) for head in self.classes.values()]
+        return (embedding, *rates.values(), *classes)

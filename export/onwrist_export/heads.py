@@ -1,8 +1,7 @@
 """Float heads: from pooled stage outputs to calibrated task outputs.
 
-A head sees the pooled features of a window (B, F) and its channel statistics (B, S)
-and gives exactly what the bundle's graph promises: value and confidence, or
-probabilities. What makes an output calibrated (temperature, confidence weights) are
+A rate head sees the pooled features of a window (B, F), a class head its context
+(B, S): channel statistics and what the rate heads found. What makes an output calibrated (temperature, confidence weights) are
 buffers, fitted after training on validation subjects.
 """
 
@@ -85,34 +84,38 @@ class RateHead(nn.Module):
         """Cross entropy between `logits` (B, bins) and the soft target of `rate` (B,)."""
         return -(self.target(rate) * torch.log_softmax(logits, dim=1)).sum(1).mean()
 
-    def evidence(self, logits: Tensor, coverage: Tensor) -> tuple[Tensor, Tensor]:
-        """Value (B, 1) and the two inputs (B, 2) that its confidence is computed from."""
+    def position(self, value: Tensor) -> Tensor:
+        """Where `value` lies between the lowest and the highest rate: -1 to 1, log scale."""
+        low, high = torch.log(self.rates[0]), torch.log(self.rates[-1])
+        return (torch.log(value) - (low + high) / 2) * (2 / (high - low))
+
+    def evidence(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Value (B, 1) and log-odds (B, 1) of the mass within `tolerance` of it."""
         sharp = torch.softmax(logits * self.sharpness, dim=1)
         value = torch.exp((sharp * torch.log(self.rates)).sum(1, keepdim=True))
         beyond = torch.relu((self.rates - value).abs() - self.tolerance)
         near = torch.relu(1.0 - beyond * (1.0 / self.tolerance))
         mass = (torch.softmax(logits, dim=1) * near).sum(1, keepdim=True)
-        odds = torch.log(mass + EPSILON) - torch.log(1.0 + EPSILON - mass)
-        return value, torch.cat([odds, coverage], dim=1)
+        return value, torch.log(mass + EPSILON) - torch.log(1.0 + EPSILON - mass)
 
-    def read(self, logits: Tensor, coverage: Tensor) -> Tensor:
-        """(B, bins), coverage (B, 1) -> (B, 2): value, confidence."""
-        value, evidence = self.evidence(logits, coverage)
-        weighted = (evidence * self.trust[:2]).sum(1, keepdim=True)
-        return torch.cat([value, torch.sigmoid(weighted + self.trust[2])], dim=1)
+    def read(self, logits: Tensor, coverage: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, bins), coverage (B, 1) -> value, log-odds, confidence, each (B, 1)."""
+        value, odds = self.evidence(logits)
+        trust = self.trust[0] * odds + self.trust[1] * coverage + self.trust[2]
+        return value, odds, torch.sigmoid(trust)
 
-    def forward(self, features: Tensor, coverage: Tensor) -> Tensor:
-        """(B, F), ppg coverage (B, 1) -> (B, 2): value, confidence."""
+    def forward(self, features: Tensor, coverage: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, F), coverage (B, 1) -> value, log-odds, confidence, each (B, 1)."""
         return self.read(self.mlp(features), coverage)
 
 
 class ClassHead(nn.Module):
-    """Class probabilities, divided by a temperature before the softmax."""
+    """Class probabilities from the context of a window, with a calibrated temperature."""
 
-    def __init__(self, inputs: int, classes: int, hidden: int = 64, dropout: float = 0.5) -> None:
+    def __init__(self, inputs: int, hidden: int, classes: int, dropout: float = 0.3) -> None:
         super().__init__()
         self.mlp = MLP(inputs, hidden, classes, dropout)
-        self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("inverse_temperature", torch.tensor(1.0))
 
-    def forward(self, features: Tensor) -> Tensor:  # (B, F) -> (B, classes)
-        return torch.softmax(self.mlp(features) / self.temperature, dim=1)
+    def forward(self, context: Tensor) -> Tensor:  # (B, S) -> (B, classes)
+        return torch.softmax(self.mlp(context) * self.inverse_temperature, dim=1)

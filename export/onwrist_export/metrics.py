@@ -48,7 +48,9 @@ def by_subject(
     seed: int = 0,
 ) -> Score:
     """`metric` pooled and by subject; subjects for whom it is undefined are left out."""
-    each = {s: metric(predicted[subjects == s], true[subjects == s]) for s in np.unique(subjects)}
+    each = {
+        s: metric(predicted[subjects == s], true[subjects == s]) for s in np.unique(subjects)
+    }
     defined = {str(s): value for s, value in each.items() if np.isfinite(value)}
     values = np.array(list(defined.values()))
     drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))

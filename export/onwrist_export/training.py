@@ -19,9 +19,10 @@ from torch.utils.data import DataLoader
 from onwrist_export.config import Budget, Config, Pretraining
 from onwrist_export.data import Grid
 from onwrist_export.examples import Examples
-from onwrist_export.graph import Normalize, pool
+from onwrist_export.graph import pool
 from onwrist_export.heads import RateHead
 from onwrist_export.himae import HiMAE, masked_loss, patch_mask
+from onwrist_export.normalize import Normalize
 
 WARM_UP = 0.1
 
@@ -52,7 +53,9 @@ class _Scheduled(lightning.LightningModule):
 class MaskedAutoencoding(_Scheduled):
     """Reconstruct masked patches; the loss counts what was masked and really observed."""
 
-    def __init__(self, model: HiMAE, normalize: Normalize, budget: Pretraining, seed: int) -> None:
+    def __init__(
+        self, model: HiMAE, normalize: Normalize, budget: Pretraining, seed: int
+    ) -> None:
         super().__init__(budget)
         self.model = model
         self.normalize = normalize
@@ -73,7 +76,9 @@ class MaskedAutoencoding(_Scheduled):
 class RateTuning(_Scheduled):
     """Encoder and rate head together, end to end."""
 
-    def __init__(self, model: HiMAE, normalize: Normalize, head: RateHead, budget: Budget) -> None:
+    def __init__(
+        self, model: HiMAE, normalize: Normalize, head: RateHead, budget: Budget
+    ) -> None:
         super().__init__(budget)
         self.encoder_layers = model.encoder_layers
         self.encode = model.encode
@@ -103,7 +108,9 @@ class Curve(Callback):
             self.losses.clear()
 
 
-def pretrain(grids: Sequence[Grid], config: Config, progress: bool = False) -> tuple[HiMAE, list[float]]:
+def pretrain(
+    grids: Sequence[Grid], config: Config, progress: bool = False
+) -> tuple[HiMAE, list[float]]:
     """A HiMAE trained to reconstruct what is masked, and its loss curve."""
     torch.manual_seed(config.seed)
     model = HiMAE(config.himae)

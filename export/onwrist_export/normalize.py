@@ -1,0 +1,76 @@
+"""Raw windows in, encoder input out: scaling that knows what is missing.
+
+From correctly rounded operations only, so that every engine computes the same bits and
+hence the same int8 input. Shapes: B windows, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+FAR = 1e30  # beyond every sensor value, and still finite when doubled
+FLAT = 1e-6  # a window whose range is below this is flat and becomes zero
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How one channel becomes encoder input.
+
+    "window": observed minimum and maximum go to -1 and 1, as HiMAE does for PPG.
+    "fixed": (x - offset) / scale clipped to [-1, 1], where level and amplitude carry
+    meaning and a window's own range would turn noise into full scale.
+    """
+
+    normalization: Literal["window", "fixed"]
+    offset: float = 0.0
+    scale: float = 1.0
+
+
+class Normalize(nn.Module):
+    """Mask-aware scaling, from correctly rounded operations only.
+
+    Every engine therefore computes the same bits, and hence the same int8 input. Flat
+    and empty channels become zero, as does every missing sample. Channels scaled by
+    their window come first.
+    """
+
+    def __init__(self, channels: Sequence[Scaling], observed_input: bool = False) -> None:
+        super().__init__()
+        kinds = [c.normalization for c in channels]
+        self.window = kinds.count("window")
+        if kinds != ["window"] * self.window + ["fixed"] * (len(kinds) - self.window):
+            raise ValueError("channels scaled by their window come before the fixed ones")
+        self.observed_input = observed_input
+        fixed = channels[self.window :]
+        offset = torch.tensor([c.offset for c in fixed]).reshape(1, -1, 1)
+        gain = torch.tensor([1.0 / c.scale for c in fixed]).reshape(1, -1, 1)
+        self.register_buffer("offset", offset)
+        self.register_buffer("gain", gain)
+
+    @property
+    def outputs_per_channel(self) -> int:
+        return 2 if self.observed_input else 1
+
+    def forward(
+        self, values: Tensor, observed: Tensor
+    ) -> Tensor:  # 2 x (B, C, N) -> (B, C', N)
+        parts = []
+        if self.window:
+            x, seen = values[:, : self.window], observed[:, : self.window]
+            gap = (1.0 - seen) * FAR
+            low = (x + gap).amin(-1, keepdim=True)
+            high = (x - gap).amax(-1, keepdim=True)
+            span = torch.clamp(high - low, min=FLAT)
+            # ((x - low) - (high - x)) / span is 2 (x - low) / span - 1 and zero when flat
+            parts.append(((x - low) - (high - x)) / span * seen)
+        if self.window < values.shape[1]:
+            x, seen = values[:, self.window :], observed[:, self.window :]
+            parts.append(torch.clamp((x - self.offset) * self.gain, -1.0, 1.0) * seen)
+        if self.observed_input:
+            parts.append(observed)
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
