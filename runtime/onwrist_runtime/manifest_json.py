@@ -28,7 +28,10 @@ from onwrist_runtime.manifest import (
 )
 from onwrist_runtime.strict_zip import FILE_NAME
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+MOST = 256  # channels, stages, tasks, graphs
+LARGEST_WINDOW = 2**24  # numbers
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -84,9 +87,17 @@ def check(manifest: Manifest) -> None:
         math.isfinite(manifest.rate) and 0 < manifest.rate <= 10_000,
         f"the rate must be above 0 and at most 10000 Hz, not {manifest.rate}",
     )
+    for what, records in (
+        ("channels", manifest.channels),
+        ("stages", manifest.embedding),
+        ("tasks", manifest.tasks),
+        ("graphs", manifest.graphs),
+    ):
+        _require(len(records) <= MOST, f"there are {len(records)} {what}, over {MOST}")
     _require(
-        0 < manifest.samples <= 1_000_000,
-        f"a window must have 1 to 1000000 samples, not {manifest.samples}",
+        0 < manifest.samples <= LARGEST_WINDOW // max(1, len(manifest.channels)),
+        f"a window must have at least 1 sample and at most {LARGEST_WINDOW} numbers, not "
+        f"{len(manifest.channels)} channels of {manifest.samples} samples",
     )
     _check_channels(manifest.channels)
     _check_embedding(manifest.embedding)
@@ -210,9 +221,9 @@ def _require(holds: bool, problem: str) -> None:
         raise BundleError(f"manifest.json: {problem}")
 
 
-def _unique(what: str, names: Sequence[str]) -> None:
-    for name in names:
-        _require(names.count(name) == 1, f"{what} {name!r} appears twice")
+def _unique(what: str, names: Iterable[str]) -> None:
+    for name, times in Counter(names).items():
+        _require(times == 1, f"{what} {name!r} appears twice")
 
 
 def _pattern(what: str, value: str, pattern: re.Pattern[str]) -> None:
@@ -247,6 +258,5 @@ def _other_version(version: int) -> str:
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    keys = [key for key, _ in pairs]
-    _unique("key", keys)
+    _unique("key", (key for key, _ in pairs))
     return dict(pairs)
