@@ -22,12 +22,10 @@ VARIANCE_FLOOR = 1e-5
 
 def pool(stages: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation over time of all stages: two (B, sum of widths)."""
-    means = [s.mean(-1) for s in stages]
-    deviations = [
-        torch.sqrt(torch.relu((s * s).mean(-1) - m * m) + VARIANCE_FLOOR)
-        for s, m in zip(stages, means, strict=True)
-    ]
-    return torch.cat(means, dim=1), torch.cat(deviations, dim=1)
+    # concatenated first, so that the rest is a few operations and not a few a stage
+    means = torch.cat([s.mean(-1) for s in stages], dim=1)
+    squares = torch.cat([(s * s).mean(-1) for s in stages], dim=1)
+    return means, torch.sqrt(torch.relu(squares - means * means) + VARIANCE_FLOOR)
 
 
 class DeployGraph(nn.Module):
