@@ -1,0 +1,34 @@
+"""The bundles that come with the package: a name or a path in, the bundle's path out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from onwrist_runtime.errors import BundleError
+
+DEFAULT = "wrist-himae"
+SUFFIX = ".onwrist"
+
+
+def find(name_or_path: str | os.PathLike[str] | None = None) -> Path:
+    """The path of a bundle.
+
+    What ends in .onwrist or names an existing file is a path; any other word is the name
+    of a bundle in this folder, and None is the default one.
+
+    Raises
+    ------
+    BundleError
+        No bundle of this name comes with the package.
+    """
+    path = Path(DEFAULT if name_or_path is None else name_or_path)
+    if path.suffix == SUFFIX or path.is_file():
+        return path
+    shipped = {bundle.stem: bundle for bundle in Path(__file__).parent.glob(f"*{SUFFIX}")}
+    if str(path) not in shipped:
+        raise BundleError(
+            f"{path}: no such file, and no bundle of this name comes with onwrist; "
+            f"there are: {', '.join(sorted(shipped)) or 'none'}"
+        )
+    return shipped[str(path)]

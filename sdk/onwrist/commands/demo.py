@@ -1,0 +1,129 @@
+"""Two minutes of a simulated wrist through the bundle: table, figure and latency.
+
+The truth is known, ppg drops out for 20 seconds and the thermometer dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import onwrist
+from onwrist import plots
+from onwrist.commands import options, output
+from onwrist.recording import Recording
+from onwrist.simulate import simulate
+from onwrist_runtime.model import Model
+from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.timeline import cut
+
+_RUNS = 500
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_model(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=options.figure,
+        default=Path("demo.png"),
+        metavar="OUT.png",
+        help="where the figure goes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another wearer (default: %(default)s)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    model = onwrist.load(arguments.bundle, arguments.engine)
+    recording = simulate(seed=arguments.seed)
+    predictions = list(model.predict_recording(recording.signals))
+    plots.save(arguments.output, recording, predictions, model.manifest)
+    latency = measure(model, recording)
+    if arguments.json:
+        output.print_json(
+            {
+                "predictions": [output.as_json(x, model.manifest) for x in predictions],
+                "heart_rate_error_bpm": heart_rate_error(recording, predictions),
+                "latency": latency,
+                "figure": str(arguments.output),
+            }
+        )
+        return 0
+    output.print_predictions(predictions, model.manifest, recording.start)
+    error = heart_rate_error(recording, predictions)
+    if error is not None:
+        print(f"heart rate is off the simulated truth by {error:.1f} bpm on average")
+    print(
+        f"one window takes {latency['engine_ms']:.3f} ms in {latency['engine']} and "
+        f"{latency['predict_ms']:.3f} ms with all of predict (median of {_RUNS}, one "
+        f"thread, on this machine: {latency['machine']})"
+    )
+    print(f"figure: {arguments.output}")
+    return 0
+
+
+def heart_rate_error(recording: Recording, predictions: Sequence[Prediction]) -> float | None:
+    """Mean absolute error in bpm over the windows with an answer; None if there are none.
+
+    The truth of a window is its beats over their time, not the mean of their rates.
+    """
+    beats = [label for label in recording.labels if label.task == "heart_rate"]
+    errors = []
+    for prediction in predictions:
+        result = prediction.tasks.get("heart_rate")
+        if result is None or result.value is None or prediction.start is None:
+            continue
+        assert prediction.end is not None  # every window of a recording has both
+        inside = [x for x in beats if prediction.start <= x.start and x.end <= prediction.end]
+        truth = 60.0 * len(inside) / sum(x.end - x.start for x in inside)
+        errors.append(abs(result.value - truth))
+    return float(np.mean(errors)) if errors else None
+
+
+def measure(model: Model, recording: Recording) -> dict[str, Any]:
+    """Median time of one window in ms, in the engine alone and in all of `predict`.
+
+    The two take turns, so that a busy moment of the machine meets both.
+    """
+    samples = model.window_samples
+    window = next(iter(cut(recording.signals, model.channels, model.rate, samples, samples)))
+    values = np.where(window.observed, window.values, np.float32(np.nan))
+    batch = window.values[np.newaxis], window.observed[np.newaxis].astype(np.float32)
+    times: dict[str, list[float]] = {"engine": [], "predict": []}
+    calls: dict[str, Callable[[], object]] = {
+        "engine": lambda: model.engine.run(*batch),
+        "predict": lambda: model.predict(values),
+    }
+    for _ in range(_RUNS):
+        for name, call in calls.items():
+            before = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - before)
+    return {
+        "engine": model.engine.name,
+        "graph": model.engine.graph,
+        "engine_ms": 1000 * float(np.median(times["engine"])),
+        "predict_ms": 1000 * float(np.median(times["predict"])),
+        "runs": _RUNS,
+        "threads": 1,
+        "machine": _machine(),
+    }
+
+
+def _machine() -> str:
+    """The processor by its own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,83 @@
+"""Show what is in a bundle: card, channels, tasks, sizes, parity.
+
+No engine is needed: the bundle is opened and checked, not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import msgspec
+
+from onwrist.bundles import find
+from onwrist.commands import options, output
+from onwrist.extras import require
+from onwrist_runtime import bundle as bundles
+from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Task
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_bundle(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    path = find(arguments.bundle)
+    bundle = bundles.read(path)
+    parity = msgspec.json.decode(bundle.members[PARITY_FILE])
+    card = bundle.members[CARD_FILE].decode(errors="replace")
+    if arguments.json:
+        output.print_json(
+            {
+                "path": str(path),
+                "bytes": path.stat().st_size,
+                "hash": bundle.hash,
+                "manifest": msgspec.to_builtins(bundle.manifest),
+                "parity": parity,
+                "card": card,
+            }
+        )
+        return 0
+    console = output.console()
+    console.print(require("rich.markdown", "cli", "the card").Markdown(card))
+    _print_tables(bundle, path.stat().st_size)
+    console.print("\n[bold]parity[/bold], as measured when the bundle was packed")
+    console.print(json.dumps(parity, indent=1), markup=False)
+    return 0
+
+
+def _print_tables(bundle: Bundle, size: int) -> None:
+    manifest = bundle.manifest
+    console, table_of = output.console(), output.table
+    seconds = manifest.samples / manifest.rate
+    console.print(
+        f"\n[bold]{manifest.name} {manifest.version}[/bold]: {manifest.description}\n"
+        f"{manifest.samples} samples at {manifest.rate:g} Hz ({seconds:g} s), "
+        f"embedding of {manifest.embedding[-1].stop} numbers, {manifest.licence}\n"
+        f"SHA-256 {bundle.hash}"
+    )
+    table = table_of("channel", "sensor", "unit", "polarity", "range", "normalization")
+    for x in manifest.channels:
+        bounds = f"{x.minimum:g} to {x.maximum:g}"
+        table.add_row(x.name, x.sensor, x.unit, x.polarity, bounds, x.normalization)
+    console.print(table)
+    table = table_of("task", "gives", "coverage needed", "least confidence")
+    for task in manifest.tasks:
+        gives = task.unit or ", ".join(task.labels)
+        table.add_row(task.name, gives, _needs(task), f"{task.minimum_confidence:g}")
+    if manifest.tasks:
+        console.print(table)
+    table = table_of("file", "[right]bytes", "SHA-256")
+    for name, member in manifest.members.items():
+        table.add_row(name, f"{member.bytes:,}", member.sha256)
+    table.add_row("the bundle", f"{size:,}", "")
+    console.print(table)
+
+
+def _needs(task: Task) -> str:
+    needs = [f"{channel} {least:.0%}" for channel, least in task.required.items()]
+    if task.any_of:
+        choices = (f"{channel} {least:.0%}" for channel, least in task.any_of.items())
+        needs.append(f"any of: {', '.join(choices)}")
+    return "; ".join(needs) or "any"

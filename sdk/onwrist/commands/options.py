@@ -1,0 +1,71 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from onwrist.bundles import DEFAULT
+from onwrist_runtime.engines import ENGINES
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--bundle and --engine."""
+    parser.add_argument(
+        "--bundle",
+        default=DEFAULT,
+        metavar="NAME|PATH",
+        help="a bundle that comes with onwrist, or a .onwrist file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=list(ENGINES),
+        help="default: the first of these that is installed and can run the bundle",
+    )
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """The bundle as the one argument."""
+    parser.add_argument(
+        "bundle",
+        nargs="?",
+        default=DEFAULT,
+        metavar="BUNDLE",
+        help="a bundle that comes with onwrist, or a .onwrist file (default: %(default)s)",
+    )
+
+
+def figure(text: str) -> Path:
+    """A path that matplotlib can write to: .png, .pdf or .svg."""
+    path = Path(text)
+    if path.suffix not in (".png", ".pdf", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .png, .pdf or .svg")
+    return path
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE as two strings."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} must be CHANNEL=..., such as ppg=Green")
+    return name, value
+
+
+def rate(text: str) -> tuple[str, float]:
+    """CHANNEL=HERTZ."""
+    name, value = pair(text)
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} must be CHANNEL=HERTZ") from None
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
+    return value

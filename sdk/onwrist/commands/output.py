@@ -1,0 +1,176 @@
+"""Predictions in; JSON objects, CSV rows, a table for people and progress out."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from onwrist.extras import require
+from onwrist.files import written_beside
+from onwrist_runtime.manifest import Manifest, Task
+from onwrist_runtime.prediction import Prediction, TaskResult
+
+T = TypeVar("T")
+_SHOW_PROGRESS_FROM = 200  # windows; fewer are done before a bar is read
+
+
+def as_json(prediction: Prediction, manifest: Manifest) -> dict[str, Any]:
+    """One prediction as an object of plain values."""
+    return {
+        "start": prediction.start,
+        "end": prediction.end,
+        "coverage": dict(prediction.coverage),
+        "tasks": {
+            task.name: _task_as_json(task, prediction[task.name]) for task in manifest.tasks
+        },
+    }
+
+
+def _task_as_json(task: Task, result: TaskResult) -> dict[str, Any]:
+    answer: dict[str, Any] = (
+        {"value": result.value, "unit": task.unit}
+        if task.kind == "regression"
+        else {"label": result.label, "probabilities": result.probabilities}
+    )
+    return answer | {
+        "confidence": result.confidence,
+        "abstained": result.abstained,
+        "reason": result.reason,
+    }
+
+
+def print_json(value: Any) -> None:
+    """One object on one line; what JSON cannot hold (NaN) is an error, not a surprise."""
+    print(json.dumps(value, allow_nan=False, ensure_ascii=False))
+
+
+def write_csv(path: Path, predictions: Iterable[Prediction], manifest: Manifest) -> None:
+    """One row a window; a cell without an answer is empty."""
+    with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        header = ["start", "end", *(f"coverage_{x.name}" for x in manifest.channels)]
+        for task in manifest.tasks:
+            header += [f"{task.name}_{column}" for column in _task_columns(task)]
+        writer.writerow(header)
+        for prediction in predictions:
+            row: list[Any] = [prediction.start, prediction.end, *prediction.coverage.values()]
+            for task in manifest.tasks:
+                row += _task_cells(task, prediction[task.name])
+            writer.writerow(row)
+
+
+def _task_columns(task: Task) -> list[str]:
+    answer = (
+        ["value"]
+        if task.kind == "regression"
+        else ["label", *(f"probability_{label}" for label in task.labels)]
+    )
+    return [*answer, "confidence", "abstained", "reason"]
+
+
+def _task_cells(task: Task, result: TaskResult) -> list[Any]:
+    answer: list[Any] = [result.value]
+    if task.kind == "classification":
+        shares: Mapping[str, float | None] = result.probabilities or {}
+        answer = [result.label, *(shares.get(label) for label in task.labels)]
+    return [*answer, result.confidence, int(result.abstained), result.reason]
+
+
+def print_predictions(
+    predictions: Sequence[Prediction], manifest: Manifest, origin: float
+) -> None:
+    """A table for people; times count from `origin`, the recording's start."""
+    shown = table("[right]time", *map(_task_header, manifest.tasks), "coverage", "abstained")
+    for prediction in predictions:
+        results = [(task, prediction[task.name]) for task in manifest.tasks]
+        shown.add_row(
+            "" if prediction.start is None else clock(prediction.start - origin),
+            *(_answer(result) for _, result in results),
+            _holes(prediction.coverage, manifest),
+            "; ".join(
+                f"{_in_words(task.name)}: {result.reason}"
+                for task, result in results
+                if result.abstained
+            ),
+        )
+    console().print(shown)
+    for task in manifest.tasks:
+        answered = sum(not prediction[task.name].abstained for prediction in predictions)
+        print(f"{_in_words(task.name)}: answered in {answered} of {len(predictions)} windows")
+
+
+def _task_header(task: Task) -> str:
+    return f"[right]{_in_words(task.name)}{f', {task.unit}' if task.unit else ''}"
+
+
+def _in_words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _answer(result: TaskResult) -> str:
+    if result.abstained or result.confidence is None:
+        return "[dim]-[/dim]"
+    what = result.label if result.value is None else f"{result.value:.1f}"
+    return f"[bold]{what}[/bold] [dim]{100 * result.confidence:3.0f} %[/dim]"
+
+
+def _holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
+    """The channels with a hole; those of one sensor together where they are equal."""
+    by_sensor: dict[str, dict[str, str]] = {}
+    for channel in manifest.channels:
+        # Rounded down, so that 99.6 % does not look whole.
+        share = f"{int(100 * coverage[channel.name])} %"
+        by_sensor.setdefault(channel.sensor, {})[channel.name] = share
+    shares: dict[str, str] = {}
+    for sensor, channels in by_sensor.items():
+        same = len(set(channels.values())) == 1
+        shares |= {sensor: next(iter(channels.values()))} if same else channels
+    holes = [f"{name} {share}" for name, share in shares.items() if share != "100 %"]
+    return ", ".join(holes) or "[dim]all[/dim]"
+
+
+def table(*headers: str) -> Any:
+    """An empty rich table; a header that begins with [right] is of a column of numbers."""
+    box = require("rich.box", "cli", "the table")
+    shown = require("rich.table", "cli", "the table").Table(box=box.SIMPLE_HEAD)
+    for header in headers:
+        right = header.startswith("[right]")
+        shown.add_column(
+            header.removeprefix("[right]"), justify="right" if right else "left", no_wrap=right
+        )
+    return shown
+
+
+def clock(seconds: float) -> str:
+    """12.3 as 0:12, 3725 as 1:02:05."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def console() -> Any:
+    """rich's console on stdout, as wide as the terminal, or as a page where there is none."""
+    console = require("rich.console", "cli", "the table").Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    return console
+
+
+def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Pass `items` on, with a bar on stderr where there are many and somebody looks."""
+    if total < _SHOW_PROGRESS_FROM or not sys.stderr.isatty() or not _has_rich():
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, what, total, console=Console(stderr=True), transient=True)
+
+
+def _has_rich() -> bool:
+    return importlib.util.find_spec("rich") is not None

@@ -1,0 +1,118 @@
+"""Predict on a recording: an Empatica E4 export, .npz, CSV or Parquet.
+
+Recording and bundle in; a table, JSON lines, a CSV file and a figure out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import onwrist
+from onwrist import readers
+from onwrist.commands import options, output
+from onwrist.recording import Recording
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.model import Model
+from onwrist_runtime.prediction import Prediction
+
+_STRANGE_SHARE = 0.2  # of a channel's samples outside the range that the bundle states
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="PATH", help="one recording")
+    options.add_model(parser)
+    parser.add_argument(
+        "--hop",
+        type=options.seconds,
+        metavar="SECONDS",
+        help="from one window to the next (default: half a window)",
+    )
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        type=options.pair,
+        metavar="CHANNEL=HEADER",
+        help="tables: the column of a channel or of time, with its unit if another, "
+        'as in "acc_x=AccX [mg]"; can be repeated',
+    )
+    parser.add_argument(
+        "--rate",
+        action="append",
+        default=[],
+        type=options.rate,
+        metavar="CHANNEL=HERTZ",
+        help="tables: native rate of a channel instead of the estimated one",
+    )
+    parser.add_argument("--csv", type=Path, metavar="OUT", help="also write a CSV file")
+    parser.add_argument(
+        "--plot", type=options.figure, metavar="OUT.png", help="also draw a figure"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    recording = readers.read(
+        arguments.path, columns=dict(arguments.column), rates=dict(arguments.rate)
+    )
+    model = onwrist.load(arguments.bundle, arguments.engine)
+    check_recording(recording, model.manifest)
+    predictions = []
+    for prediction in predict(model, recording, arguments.hop):
+        if arguments.json:
+            output.print_json(output.as_json(prediction, model.manifest))
+        predictions.append(prediction)
+    if not arguments.json:
+        output.print_predictions(predictions, model.manifest, recording.start)
+    if arguments.csv:
+        output.write_csv(arguments.csv, predictions, model.manifest)
+    if arguments.plot:
+        from onwrist import plots
+
+        plots.save(arguments.plot, recording, predictions, model.manifest)
+    return 0
+
+
+def predict(
+    model: Model, recording: Recording, hop: float | None = None
+) -> Iterator[Prediction]:
+    """The predictions on a recording, with a progress bar where there are many."""
+    step = hop or model.window_samples / model.rate / 2
+    windows = int((recording.end - recording.start) / step)
+    predictions = model.predict_recording(recording.signals, hop)
+    return output.with_progress(predictions, windows, recording.name)
+
+
+def check_recording(recording: Recording, manifest: Manifest) -> None:
+    """Warn of what would make predictions meaningless.
+
+    Raises
+    ------
+    InputError
+        Nothing that this bundle takes was recorded.
+    """
+    known = {channel.name: channel for channel in manifest.channels}
+    if not known.keys() & recording.signals.keys():
+        raise InputError(
+            f"{recording.name} has {', '.join(recording.signals)}, but {manifest.name} takes "
+            f'{", ".join(known)}; in a table, say which is which: --column "ppg=HEADER"'
+        )
+    for name, signal in recording.signals.items():
+        channel = known.get(name)
+        if channel is None or not np.isfinite(signal.values).any():
+            continue
+        values = signal.values[np.isfinite(signal.values)]
+        strange = np.mean((values < channel.minimum) | (values > channel.maximum))
+        if strange > _STRANGE_SHARE:
+            warnings.warn(
+                f"{name}: {100 * strange:.0f} % of the samples lie outside "
+                f"{channel.minimum:g} to {channel.maximum:g} {channel.unit}, the range that "
+                f"{manifest.name} knows (median here: {np.median(values):.4g}); is the unit "
+                "or the sensor another?",
+                stacklevel=2,
+            )

@@ -1,0 +1,80 @@
+"""Replay a bundle's golden vectors with every installed engine.
+
+Exit code 1 if an engine is off by more than the bundle allows, or does not start.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from onwrist.bundles import find
+from onwrist.commands import options, output
+from onwrist_runtime import bundle as bundles
+from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.engines import open_engine, usable
+from onwrist_runtime.errors import EngineError
+from onwrist_runtime.verify import verify
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_bundle(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    bundle = bundles.read(find(arguments.bundle))
+    engines = usable(bundle)
+    if not engines:
+        open_engine(bundle)  # says which ones could be installed
+    reports = [_replay(bundle, engine) for engine in engines]
+    passed = all(report["passed"] for report in reports)
+    if arguments.json:
+        output.print_json({"bundle": bundle.hash, "passed": passed, "engines": reports})
+    else:
+        _print(bundle, reports)
+    return 0 if passed else 1
+
+
+def _replay(bundle: Bundle, engine: str) -> dict[str, Any]:
+    """What one engine gave, or why it gave nothing, as an object of plain values."""
+    try:
+        report = verify(bundle, open_engine(bundle, engine))
+    except EngineError as error:
+        return {"engine": engine, "passed": False, "error": str(error), "outputs": {}}
+    return {
+        "engine": engine,
+        "passed": report.passed,
+        "graph": report.graph,
+        "windows": report.windows,
+        "outputs": {
+            name: {
+                # A difference that is not a number has no place in JSON.
+                "difference": None if np.isnan(off) else off,
+                "tolerance": report.tolerances[name],
+                "passed": off <= report.tolerances[name],
+            }
+            for name, off in report.differences.items()
+        },
+    }
+
+
+def _print(bundle: Bundle, reports: list[dict[str, Any]]) -> None:
+    table = output.table(
+        "engine", "graph", "output", "[right]largest difference", "[right]allowed", ""
+    )
+    for report in reports:
+        if "error" in report:
+            table.add_row(report["engine"], "", report["error"], "", "", "[red]failed[/red]")
+        for name, of in report["outputs"].items():
+            off = "not a number" if of["difference"] is None else f"{of['difference']:.3g}"
+            verdict = "[green]passed[/green]" if of["passed"] else "[red]failed[/red]"
+            most = f"{of['tolerance']:.3g}"
+            table.add_row(report["engine"], report["graph"], name, off, most, verdict)
+    manifest = bundle.manifest
+    console = output.console()
+    console.print(
+        f"{manifest.name} {manifest.version}: {manifest.golden.windows} golden windows"
+    )
+    console.print(table)

@@ -1,0 +1,227 @@
+"""A recording and its predictions in, one figure out.
+
+Above, what the sensors gave, with gaps shaded; below, each task: the truth where it is
+known, the predictions with their confidence, and where the model abstained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist.extras import require
+from onwrist.files import written_beside
+from onwrist.recording import Label, Recording
+from onwrist_runtime.manifest import Channel, Manifest, Task
+from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.timeline import Signal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which people of every colour vision tell apart.
+_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_TRUTH, _PREDICTED, _GAP, _ABSTAINED = "#7F7F7F", "#0072B2", "#F0E442", "#D55E00"
+_POINTS = 2000  # a line is thinned to twice as many, its smallest and largest in each part
+
+
+def save(
+    path: Path, recording: Recording, predictions: Sequence[Prediction], manifest: Manifest
+) -> None:
+    """Draw the figure into `path` (.png, .pdf or .svg).
+
+    Raises
+    ------
+    InputError
+        matplotlib is not installed.
+    OSError
+        The file cannot be written; nothing half written is left.
+    """
+    require("matplotlib", "plots", "drawing a figure")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    sensors: dict[str, list[Channel]] = {}
+    for channel in manifest.channels:
+        sensors.setdefault(channel.sensor, []).append(channel)
+    heights = [1.3 if len(x) == 1 else 1.1 for x in sensors.values()]
+    heights += [2.2 if task.kind == "regression" else 1.6 for task in manifest.tasks]
+    figure = Figure(figsize=(11, 0.9 + 0.95 * sum(heights)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)
+    panels: list[Axes] = list(axes[:, 0])
+
+    span = recording.end - recording.start
+    for panel, (sensor, channels) in zip(panels, sensors.items(), strict=False):
+        _draw_sensor(panel, sensor, channels, recording)
+    for panel, task in zip(panels[len(sensors) :], manifest.tasks, strict=True):
+        labels = [label for label in recording.labels if label.task == task.name]
+        draw = _draw_regression if task.kind == "regression" else _draw_classification
+        draw(panel, task, labels, predictions, recording.start)
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+        panel.set_xlim(0, span)
+    panels[0].set_title(
+        f"{recording.name} through {manifest.name} {manifest.version}", loc="left", fontsize=11
+    )
+    panels[-1].set_xlabel("seconds since the recording began", fontsize=9)
+    with written_beside(path) as beside:
+        figure.savefig(beside, dpi=150)
+
+
+def _draw_sensor(
+    panel: Axes, sensor: str, channels: Sequence[Channel], recording: Recording
+) -> None:
+    panel.set_ylabel(f"{sensor}\n({channels[0].unit})", fontsize=9)
+    for number, channel in enumerate(channels):
+        signal = recording.signals.get(channel.name)
+        if signal is None:
+            continue
+        times, values = _thinned(signal)
+        name = channel.name.removeprefix(f"{sensor}_")
+        colour = _LINES[number % len(_LINES)]
+        panel.plot(times - recording.start, values, color=colour, lw=0.8, label=name)
+    if len(channels) > 1:
+        panel.legend(loc="upper right", ncols=len(channels), fontsize=7, frameon=False)
+    # Channels of a sensor arrive together, so the first one speaks for all.
+    gaps = _gaps(recording.signals.get(channels[0].name), recording.start, recording.end)
+    for begin, end in gaps:
+        panel.axvspan(
+            begin - recording.start, end - recording.start, color=_GAP, alpha=0.35, lw=0
+        )
+    if gaps:
+        begin, end = max(gaps, key=lambda gap: gap[1] - gap[0])
+        panel.text(
+            (begin + end) / 2 - recording.start, 0.5, "no data", fontsize=8, color="#555555",
+            ha="center", va="center", transform=panel.get_xaxis_transform(), clip_on=True,
+        )  # fmt: skip
+
+
+def _draw_regression(
+    panel: Axes,
+    task: Task,
+    labels: Sequence[Label],
+    predictions: Sequence[Prediction],
+    origin: float,
+) -> None:
+    from matplotlib.collections import LineCollection
+
+    panel.set_ylabel(f"{task.name.replace('_', ' ')}\n({task.unit})", fontsize=9)
+    steps = _steps(labels, origin)
+    if len(steps):
+        panel.plot(*steps.T, color=_TRUTH, lw=1.2, label="truth")
+    answered = [x for x in predictions if not x[task.name].abstained]
+    spans = [_span(x, origin) for x in answered]
+    values = [x[task.name].value or 0.0 for x in answered]
+    bars = [[(a, y), (b, y)] for (a, b), y in zip(spans, values, strict=True)]
+    panel.add_collection(LineCollection(bars, colors=_PREDICTED, linewidths=1, alpha=0.35))
+    dots = panel.scatter(
+        [(a + b) / 2 for a, b in spans],
+        values,
+        c=[x[task.name].confidence or 0.0 for x in answered],
+        cmap="cividis_r", vmin=0, vmax=1, s=22, zorder=3, edgecolors="black", linewidths=0.4,
+        label="prediction, over its window",
+    )  # fmt: skip
+    _mark_abstained(panel, task, predictions, origin)
+    bar = panel.figure.colorbar(dots, ax=panel, pad=0.01, aspect=12)
+    bar.set_label("confidence", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    panel.margins(y=0.15)
+    panel.legend(loc="upper left", ncols=3, fontsize=7, frameon=False)
+
+
+def _draw_classification(
+    panel: Axes,
+    task: Task,
+    labels: Sequence[Label],
+    predictions: Sequence[Prediction],
+    origin: float,
+) -> None:
+    panel.set_ylabel(f"{task.name.replace('_', ' ')}\n(probability)", fontsize=9)
+    # Of two labels one line says it all: the second, such as stress against rest.
+    shown = task.labels[1:] if len(task.labels) == 2 else task.labels
+    for number, name in enumerate(shown):
+        colour = _LINES[number % len(_LINES)]
+        for begin, end in [
+            (x.start - origin, x.end - origin) for x in labels if x.value == name
+        ]:
+            panel.axvspan(begin, end, ymax=0.96, color=colour, alpha=0.15, lw=0)
+        answered = [x for x in predictions if not x[task.name].abstained]
+        middles = [sum(_span(x, origin)) / 2 for x in answered]
+        shares = [(x[task.name].probabilities or {})[name] for x in answered]
+        panel.plot(middles, shares, color=colour, lw=0, marker="o", ms=4, label=f"P({name})")
+        panel.vlines(middles, 0.5, shares, color=colour, lw=1, alpha=0.4)
+    if labels:
+        panel.fill_between([], [], color=_LINES[0], alpha=0.15, label=f"truly {shown[0]}")
+    panel.axhline(0.5, color="#BBBBBB", lw=0.8, zorder=0)
+    panel.set_ylim(-0.05, 1.15)
+    panel.set_yticks([0, 0.5, 1])
+    _mark_abstained(panel, task, predictions, origin)
+    panel.legend(loc="upper left", ncols=len(shown) + 2, fontsize=7, frameon=False)
+
+
+def _mark_abstained(
+    panel: Axes, task: Task, predictions: Sequence[Prediction], origin: float
+) -> None:
+    """Crosses along the lower edge, so that no height could be read as a value."""
+    middles = [sum(_span(x, origin)) / 2 for x in predictions if x[task.name].abstained]
+    if middles:
+        panel.plot(
+            middles, [0.06] * len(middles), color=_ABSTAINED, lw=0, marker="x", ms=5,
+            transform=panel.get_xaxis_transform(), label="abstained",
+        )  # fmt: skip
+
+
+def _span(prediction: Prediction, origin: float) -> tuple[float, float]:
+    assert prediction.start is not None  # predictions of a recording have their times
+    assert prediction.end is not None
+    return prediction.start - origin, prediction.end - origin
+
+
+def _steps(labels: Sequence[Label], origin: float) -> NDArray[np.float64]:
+    """Corners of a step line through labels (points, 2), broken by NaN between spans."""
+    corners: list[tuple[float, float]] = []
+    end = -np.inf
+    for label in sorted(labels, key=lambda label: label.start):
+        if label.start > end + 0.01 and corners:
+            corners.append((np.nan, np.nan))
+        value = float(label.value)
+        corners += [(label.start - origin, value), (label.end - origin, value)]
+        end = label.end
+    return np.array(corners).reshape(-1, 2)
+
+
+def _gaps(signal: Signal | None, start: float, end: float) -> list[tuple[float, float]]:
+    """Where the channel is further than one sampling period from any sample."""
+    if signal is None:
+        return [(start, end)]
+    times = signal.times[~np.isnan(signal.values)]
+    if not len(times):
+        return [(start, end)]
+    period = 1 / signal.rate
+    edges = np.concatenate(([start - period], times, [end + period]))
+    holes = np.flatnonzero(np.diff(edges) > 2.001 * period)
+    return [(float(edges[k] + period), float(edges[k + 1] - period)) for k in holes]
+
+
+def _thinned(signal: Signal) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """The line of a signal, broken at gaps, thinned to what a figure can show."""
+    times, values = signal.times, signal.values
+    if len(times) > 2 * _POINTS:
+        part = -(-len(times) // _POINTS)
+        whole = len(times) // part * part
+        parts = values[:whole].reshape(-1, part)
+        filled = np.where(np.isnan(parts), 0, parts)
+        both = np.sort(np.stack([filled.argmin(1), filled.argmax(1)], axis=1), axis=1)
+        picked = (both + np.arange(len(parts))[:, np.newaxis] * part).ravel()
+        times, values = times[picked], values[picked]
+        longest = 2.001 * part / signal.rate
+    else:
+        longest = 2.001 / signal.rate
+    breaks = np.flatnonzero(np.diff(times) > longest) + 1
+    return np.insert(times, breaks, times[breaks]), np.insert(values, breaks, np.nan)
