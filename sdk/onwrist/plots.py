@@ -6,9 +6,9 @@ known, the predictions with their confidence, and where the model abstained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people of every colour vision tell apart.
 _LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _TRUTH, _PREDICTED, _GAP, _ABSTAINED = "#7F7F7F", "#0072B2", "#F0E442", "#D55E00"
+_LEGEND: Mapping[str, Any] = {"fontsize": 7, "framealpha": 0.8, "edgecolor": "none"}
+_NAMED_GAP = 0.08  # share of the recording from which a gap has room for words
+_CROWD = 80  # predictions from which dots are small and stems are left out
 _POINTS = 2000  # a line is thinned to twice as many, its smallest and largest in each part
 
 
@@ -87,15 +90,15 @@ def _draw_sensor(
         colour = _LINES[number % len(_LINES)]
         panel.plot(times - recording.start, values, color=colour, lw=0.8, label=name)
     if len(channels) > 1:
-        panel.legend(loc="upper right", ncols=len(channels), fontsize=7, frameon=False)
+        panel.legend(loc="upper right", ncols=len(channels), **_LEGEND)
     # Channels of a sensor arrive together, so the first one speaks for all.
     gaps = _gaps(recording.signals.get(channels[0].name), recording.start, recording.end)
     for begin, end in gaps:
         panel.axvspan(
             begin - recording.start, end - recording.start, color=_GAP, alpha=0.35, lw=0
         )
-    if gaps:
-        begin, end = max(gaps, key=lambda gap: gap[1] - gap[0])
+    begin, end = max(gaps, key=lambda gap: gap[1] - gap[0], default=(0.0, 0.0))
+    if end - begin > _NAMED_GAP * (recording.end - recording.start):
         panel.text(
             (begin + end) / 2 - recording.start, 0.5, "no data", fontsize=8, color="#555555",
             ha="center", va="center", transform=panel.get_xaxis_transform(), clip_on=True,
@@ -124,15 +127,15 @@ def _draw_regression(
         [(a + b) / 2 for a, b in spans],
         values,
         c=[x[task.name].confidence or 0.0 for x in answered],
-        cmap="cividis_r", vmin=0, vmax=1, s=22, zorder=3, edgecolors="black", linewidths=0.4,
-        label="prediction, over its window",
+        cmap="cividis_r", vmin=0, vmax=1, s=_size(predictions) ** 2, zorder=3,
+        edgecolors="black", linewidths=0.4, label="prediction, over its window",
     )  # fmt: skip
     _mark_abstained(panel, task, predictions, origin)
     bar = panel.figure.colorbar(dots, ax=panel, pad=0.01, aspect=12)
     bar.set_label("confidence", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     panel.margins(y=0.15)
-    panel.legend(loc="upper left", ncols=3, fontsize=7, frameon=False)
+    panel.legend(loc="upper left", ncols=3, **_LEGEND)
 
 
 def _draw_classification(
@@ -154,15 +157,24 @@ def _draw_classification(
         answered = [x for x in predictions if not x[task.name].abstained]
         middles = [sum(_span(x, origin)) / 2 for x in answered]
         shares = [(x[task.name].probabilities or {})[name] for x in answered]
-        panel.plot(middles, shares, color=colour, lw=0, marker="o", ms=4, label=f"P({name})")
-        panel.vlines(middles, 0.5, shares, color=colour, lw=1, alpha=0.4)
+        panel.plot(
+            middles,
+            shares,
+            color=colour,
+            lw=0,
+            marker="o",
+            ms=_size(predictions),
+            label=f"P({name})",
+        )
+        if len(predictions) < _CROWD:
+            panel.vlines(middles, 0.5, shares, color=colour, lw=1, alpha=0.4)
     if labels:
         panel.fill_between([], [], color=_LINES[0], alpha=0.15, label=f"truly {shown[0]}")
     panel.axhline(0.5, color="#BBBBBB", lw=0.8, zorder=0)
-    panel.set_ylim(-0.05, 1.15)
+    panel.set_ylim(-0.25, 1.25)  # room for crosses and legend
     panel.set_yticks([0, 0.5, 1])
     _mark_abstained(panel, task, predictions, origin)
-    panel.legend(loc="upper left", ncols=len(shown) + 2, fontsize=7, frameon=False)
+    panel.legend(loc="upper left", ncols=len(shown) + 2, **_LEGEND)
 
 
 def _mark_abstained(
@@ -172,9 +184,14 @@ def _mark_abstained(
     middles = [sum(_span(x, origin)) / 2 for x in predictions if x[task.name].abstained]
     if middles:
         panel.plot(
-            middles, [0.06] * len(middles), color=_ABSTAINED, lw=0, marker="x", ms=5,
-            transform=panel.get_xaxis_transform(), label="abstained",
+            middles, [0.06] * len(middles), color=_ABSTAINED, lw=0, marker="x",
+            ms=_size(predictions), transform=panel.get_xaxis_transform(), label="abstained",
         )  # fmt: skip
+
+
+def _size(predictions: Sequence[Prediction]) -> float:
+    """Of a dot, in points."""
+    return 4.5 if len(predictions) < _CROWD else 2.5
 
 
 def _span(prediction: Prediction, origin: float) -> tuple[float, float]:

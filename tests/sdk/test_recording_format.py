@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -60,6 +60,9 @@ def recordings(draw: st.DrawFn) -> Recording:
 def test_a_written_recording_comes_back(
     tmp_path: Path, form: Any, recording: Recording
 ) -> None:
+    # A table in which every cell is blank is no recording.
+    finite = (np.isfinite(x.values).any() for x in recording.signals.values())
+    assume(form == "npz" or any(finite))
     path = readers.write_recording(recording, tmp_path, form)
     back = readers.read(path)
     assert (back.name, back.subject) == (recording.name, recording.subject)

@@ -1,0 +1,39 @@
+"""Importing onwrist is quick and light."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "torch", "onnx", "onnxruntime", "pandas", "pyarrow", "scipy", "matplotlib", "rich",
+    "sklearn", "lightning", "ai_edge_litert", "tflite_runtime", "tensorflow", "PIL",
+    "onwrist_export", "socket", "ssl", "urllib.request", "http.client", "multiprocessing",
+)  # fmt: skip
+
+
+def fresh(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    "what", ["onwrist", "onwrist.readers", "onwrist.simulate", "onwrist.cli", "onwrist.plots"]
+)
+def test_importing_loads_nothing_heavy(what: str) -> None:
+    loaded = json.loads(
+        fresh(f"import json, sys, {what}; print(json.dumps(list(sys.modules)))")
+    )
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_importing_takes_under_200_ms() -> None:
+    code = (
+        "import time; t = time.perf_counter(); import onwrist; print(time.perf_counter() - t)"
+    )
+    # The quickest of several: what is asked is what the import costs, not what else runs.
+    assert min(float(fresh(code)) for _ in range(5)) < 0.2
