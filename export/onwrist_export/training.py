@@ -122,25 +122,18 @@ def pretrain(
 
 def tune_rate(
     model: HiMAE,
+    head: RateHead,
     grids: Sequence[Grid],
     config: Config,
     name: str,
     progress: bool = False,
-) -> tuple[RateHead, list[float]]:
-    """Train `model`'s encoder and a new head on rate task `name`; the head and its loss curve."""
+) -> list[float]:
+    """Train `model`'s encoder and `head` on rate task `name` in place; the loss curve."""
     torch.manual_seed(config.seed)
-    task = config.task(name)
-    head = RateHead(
-        2 * sum(config.encoder.widths),
-        hidden=task.hidden,
-        lowest=task.lowest,
-        highest=task.highest,
-        tolerance=task.tolerance,
-    )
     normalize = Normalize(config.scalings, config.encoder.observed_input)
     tuning = RateTuning(model, normalize, head, config.train)
-    examples = Examples(grids, config, config.train.batch, task, config.seed)
-    return head, _fit(tuning, examples, config.train.steps, progress)
+    examples = Examples(grids, config, config.train.batch, config.task(name), config.seed)
+    return _fit(tuning, examples, config.train.steps, progress)
 
 
 def _fit(module: _Scheduled, examples: Examples, steps: int, progress: bool) -> list[float]:
@@ -162,13 +155,3 @@ def _fit(module: _Scheduled, examples: Examples, steps: int, progress: bool) -> 
         trainer.fit(module, DataLoader(examples, batch_size=None))
     module.eval()
     return curve.means
-
-
-def set_threads(threads: int) -> None:
-    """Use this many threads in PyTorch."""
-    torch.set_num_threads(threads)
-
-
-def frozen(module: nn.Module) -> nn.Module:
-    """The module in evaluation mode and without gradients."""
-    return module.eval().requires_grad_(False)
