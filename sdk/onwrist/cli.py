@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from onwrist.commands import demo, inspect, predict, verify
 from onwrist_runtime.errors import (
@@ -22,12 +23,25 @@ _WRONG_USE = (InputError, RecordingError, BundleError, CheckpointError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the message of an error goes to stderr, never a traceback."""
-    parser = argparse.ArgumentParser(
-        prog="onwrist", description="Run wearable foundation encoders on wrist recordings."
-    )
+    """The command `onwrist`."""
+    description = "Run wearable foundation encoders on wrist recordings."
+    return run("onwrist", description, _COMMANDS, arguments)
+
+
+def run(
+    program: str,
+    description: str,
+    modules: Mapping[str, ModuleType],
+    arguments: Sequence[str] | None = None,
+) -> int:
+    """Run one command; the message of an error goes to stderr, never a traceback.
+
+    A command is a module: its docstring's first line is its help, `add_arguments` and
+    `run` are its two functions.
+    """
+    parser = argparse.ArgumentParser(prog=program, description=description)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in _COMMANDS.items():
+    for name, module in modules.items():
         help_line = (module.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(name, help=help_line, description=help_line)
         command.add_argument("--json", action="store_true", help="print JSON, for programs")
@@ -47,17 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except _WRONG_USE as error:
-            return _failed(error, 2)
+            return _failed(program, error, 2)
         except (OnwristError, OSError) as error:
-            return _failed(error, 1)
+            return _failed(program, error, 1)
         except KeyboardInterrupt:
-            return _failed("interrupted", 130)
+            return _failed(program, "interrupted", 130)
 
 
-def _failed(error: object, code: int) -> int:
-    print(f"onwrist: error: {error}", file=sys.stderr)
+def _failed(program: str, error: object, code: int) -> int:
+    print(f"{program}: error: {error}", file=sys.stderr)
     return code
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"onwrist: warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
