@@ -75,7 +75,3 @@ def _failed(program: str, error: object, code: int) -> int:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"onwrist: warning: {message}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -153,7 +153,7 @@ def _draw_classification(
         for begin, end in [
             (x.start - origin, x.end - origin) for x in labels if x.value == name
         ]:
-            panel.axvspan(begin, end, ymax=0.96, color=colour, alpha=0.15, lw=0)
+            panel.axvspan(begin, end, ymax=0.82, color=colour, alpha=0.15, lw=0)
         answered = [x for x in predictions if not x[task.name].abstained]
         middles = [sum(_span(x, origin)) / 2 for x in answered]
         shares = [(x[task.name].probabilities or {})[name] for x in answered]
@@ -171,7 +171,7 @@ def _draw_classification(
     if labels:
         panel.fill_between([], [], color=_LINES[0], alpha=0.15, label=f"truly {shown[0]}")
     panel.axhline(0.5, color="#BBBBBB", lw=0.8, zorder=0)
-    panel.set_ylim(-0.25, 1.25)  # room for crosses and legend
+    panel.set_ylim(-0.25, 1.35)  # room for crosses and legend
     panel.set_yticks([0, 0.5, 1])
     _mark_abstained(panel, task, predictions, origin)
     panel.legend(loc="upper left", ncols=len(shown) + 2, **_LEGEND)
@@ -229,16 +229,17 @@ def _gaps(signal: Signal | None, start: float, end: float) -> list[tuple[float, 
 def _thinned(signal: Signal) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """The line of a signal, broken at gaps, thinned to what a figure can show."""
     times, values = signal.times, signal.values
-    if len(times) > 2 * _POINTS:
-        part = -(-len(times) // _POINTS)
-        whole = len(times) // part * part
-        parts = values[:whole].reshape(-1, part)
-        filled = np.where(np.isnan(parts), 0, parts)
-        both = np.sort(np.stack([filled.argmin(1), filled.argmax(1)], axis=1), axis=1)
-        picked = (both + np.arange(len(parts))[:, np.newaxis] * part).ravel()
+    part = -(-len(times) // _POINTS)
+    if part > 2:
+        parts = np.pad(values, (0, -len(values) % part), mode="edge").reshape(-1, part)
+        missing = np.isnan(parts)
+        lowest = np.where(missing, np.inf, parts).argmin(axis=1)
+        highest = np.where(missing, -np.inf, parts).argmax(axis=1)
+        first = np.arange(0, parts.size, part)
+        picked = np.stack([first + lowest, first + highest]).T
+        picked = np.minimum(np.sort(picked, axis=1).ravel(), len(values) - 1)
         times, values = times[picked], values[picked]
-        longest = 2.001 * part / signal.rate
     else:
-        longest = 2.001 / signal.rate
-    breaks = np.flatnonzero(np.diff(times) > longest) + 1
+        part = 1
+    breaks = np.flatnonzero(np.diff(times) > 2.001 * part / signal.rate) + 1
     return np.insert(times, breaks, times[breaks]), np.insert(values, breaks, np.nan)
