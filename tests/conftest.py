@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
+from toy_graphs import onnx_graph, tflite_graph, toy_outputs
 
 from onwrist_runtime import bundle
 from onwrist_runtime.manifest import (
@@ -119,99 +121,48 @@ def plain_parts() -> Parts:
     return _manifest(), members
 
 
-def _toy_graph(manifest: Manifest) -> bytes:
-    """Mean of each channel over what is observed; heads that a test can calculate.
-
-    heart_rate is 60 + 10 m, with confidence sigmoid(m), for the mean m of the first
-    channel; the logits of stress are the means of the two others; the embedding is the
-    means and twice the means.
-    """
-    onnx = pytest.importorskip("onnx")
-    from onnx import TensorProto, helper, numpy_helper
-
-    def constant(name: str, values: list[float] | list[int], dtype: type) -> object:
-        return numpy_helper.from_array(np.array(values, dtype), name)
-
-    nodes = [
-        helper.make_node("Mul", ["values", "observed"], ["seen"]),
-        helper.make_node("ReduceSum", ["seen", "time"], ["sum"], keepdims=0),
-        helper.make_node("ReduceSum", ["observed", "time"], ["count"], keepdims=0),
-        helper.make_node("Max", ["count", "one"], ["least"]),
-        helper.make_node("Div", ["sum", "least"], ["mean"]),
-        helper.make_node("Mul", ["mean", "two"], ["twice"]),
-        helper.make_node("Concat", ["mean", "twice"], ["embedding"], axis=1),
-        helper.make_node("Slice", ["mean", "from0", "to1", "axis1"], ["first"]),
-        helper.make_node("Slice", ["mean", "to1", "to3", "axis1"], ["others"]),
-        helper.make_node("Mul", ["first", "ten"], ["scaled"]),
-        helper.make_node("Add", ["scaled", "sixty"], ["bpm"]),
-        helper.make_node("Sigmoid", ["first"], ["sure"]),
-        helper.make_node("Concat", ["bpm", "sure"], ["heart_rate"], axis=1),
-        helper.make_node("Softmax", ["others"], ["stress"], axis=1),
-    ]
-    constants = [
-        constant("time", [2], np.int64),
-        constant("one", [1.0], np.float32),
-        constant("two", [2.0], np.float32),
-        constant("ten", [10.0], np.float32),
-        constant("sixty", [60.0], np.float32),
-        constant("from0", [0], np.int64),
-        constant("to1", [1], np.int64),
-        constant("to3", [3], np.int64),
-        constant("axis1", [1], np.int64),
-    ]
-    shape = [1, len(manifest.channels), manifest.samples]
-    graph = helper.make_graph(
-        nodes,
-        "toy",
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name in ("values", "observed")
-        ],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, size)
-            for name, size in manifest.outputs.items()
-        ],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-@pytest.fixture(scope="session")
-def toy_parts() -> Parts:
-    """Manifest and members of a bundle that ONNX Runtime runs; it has no tflite graph."""
-    manifest = _manifest()
-    graph = _toy_graph(manifest)
-    ort = pytest.importorskip("onnxruntime")
-    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+def _with_golden(manifest: Manifest, graphs: dict[str, bytes], formats: list[str]) -> Parts:
+    """Members around the graphs, with golden vectors that are calculated by hand."""
     draw = np.random.default_rng(0)
     shape = manifest.golden.windows, len(manifest.channels), manifest.samples
     observed = (draw.random(shape) < 0.8).astype(np.uint8)
     values = (draw.normal(size=shape) * observed).astype(np.float32)
-    runs = [
-        session.run(
-            list(manifest.outputs),
-            {"values": v[None], "observed": o[None].astype(np.float32)},
-        )
-        for v, o in zip(values, observed, strict=True)
-    ]
     golden = {"values": values, "observed": observed}
-    for k, name in enumerate(manifest.outputs):
-        golden[f"onnx/{name}"] = np.concatenate([run[k] for run in runs])
+    for name, expected in toy_outputs(values, observed).items():
+        for graph_format in formats:
+            golden[f"{graph_format}/{name}"] = expected
     members = {
         "CARD.md": b"# toy\n",
         "golden.safetensors": safetensors.numpy.save(golden),
-        "model.s8.onnx": graph,
-        "model.u8.onnx": graph,
         "parity.json": b"{}\n",
     }
-    return manifest, members
+    return manifest, members | graphs
+
+
+@pytest.fixture(scope="session")
+def toy_parts() -> Parts:
+    """Manifest and members of a bundle for ONNX Runtime; it has no tflite graph."""
+    pytest.importorskip("onnxruntime")
+    manifest = _manifest()
+    graph = onnx_graph(manifest.outputs, len(manifest.channels), manifest.samples)
+    return _with_golden(manifest, {g.file: graph for g in manifest.graphs}, ["onnx"])
 
 
 @pytest.fixture(scope="session")
 def toy_bundle(toy_parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy bundle as a file."""
+    """The toy bundle as a file: ONNX only."""
     path = tmp_path_factory.mktemp("toy") / "toy.onwrist"
     bundle.write(path, *toy_parts)
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy bundle as a file, for LiteRT only."""
+    pytest.importorskip("ai_edge_litert")
+    graph = Graph(file="model.tflite", format="tflite", activations="s8")
+    manifest = msgspec.structs.replace(_manifest(), graphs=(graph,))
+    built = tflite_graph(manifest.outputs, len(manifest.channels), manifest.samples)
+    path = tmp_path_factory.mktemp("toy") / "toy_tflite.onwrist"
+    bundle.write(path, *_with_golden(manifest, {graph.file: built}, ["tflite"]))
     return path
