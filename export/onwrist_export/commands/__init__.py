@@ -1,0 +1,1 @@
+"""One module a command of `onwrist-export`: `add_arguments` and `run`."""

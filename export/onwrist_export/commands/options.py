@@ -1,0 +1,82 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from onwrist_export.config import Config, load_config
+
+
+def add_recordings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "recordings",
+        type=Path,
+        metavar="RECORDINGS",
+        help="folder of recordings in any format that `onwrist predict` reads",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="PATH", help=what)
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="TOML",
+        help="channels, tasks, split and budgets (default: those of wrist-himae)",
+    )
+    parser.add_argument("--seed", type=int, help="instead of the configured seed")
+    parser.add_argument("--steps", type=int, help="instead of the configured number of steps")
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of PyTorch (default: 1)"
+    )
+
+
+def configured(arguments: argparse.Namespace, part: str) -> Config:
+    """The configuration with `--seed` and `--steps` (of `part`) applied, threads set."""
+    torch.set_num_threads(arguments.threads)
+    config = load_config(arguments.config)
+    if arguments.seed is not None:
+        config = msgspec.structs.replace(config, seed=arguments.seed)
+    if arguments.steps is not None:
+        budget = msgspec.structs.replace(getattr(config, part), steps=arguments.steps)
+        config = msgspec.structs.replace(config, **{part: budget})
+    return config
+
+
+def say(text: str) -> None:
+    """Progress, for people: to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def watching() -> bool:
+    """Whether somebody sees a progress bar."""
+    return sys.stderr.isatty()
+
+
+def command_line() -> str:
+    """The command as it was given, for the card; paths are cut to their last two parts."""
+    words = []
+    for word in sys.argv[1:]:
+        path = Path(word)
+        words.append(str(Path(*path.parts[-2:])) if path.is_absolute() else word)
+    return shlex.join(["onwrist-export", *words])
+
+
+def finish(arguments: argparse.Namespace, result: dict[str, Any], text: str) -> int:
+    """Print the result, as JSON if asked, and give the exit code of success."""
+    print(msgspec.json.encode(result).decode() if arguments.json else text)
+    return 0

@@ -1,0 +1,38 @@
+"""Pretrain an encoder as a masked autoencoder; labels are not used."""
+
+from __future__ import annotations
+
+import argparse
+
+from onwrist_export import store, training
+from onwrist_export.commands.options import (
+    add_output,
+    add_recordings,
+    add_training,
+    command_line,
+    configured,
+    finish,
+    say,
+    watching,
+)
+from onwrist_export.data import load_grids, of_subjects
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_recordings(parser)
+    add_output(parser, "checkpoint to write (.safetensors)")
+    add_training(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configured(arguments, "pretrain")
+    grids = load_grids(arguments.recordings, config)
+    held = {*config.split.test, *config.split.validation}
+    subjects = sorted({g.subject for g in grids} - held)
+    say(f"pretraining on {len(subjects)} people, {config.pretrain.steps} steps")
+    learn = of_subjects(grids, subjects)
+    model, losses = training.pretrain(learn, config, progress=watching())
+    store.save_pretrained(arguments.output, model, config, command_line())
+    loss = round(losses[-1], 5) if losses else None
+    result = {"checkpoint": str(arguments.output), "masked_mse": loss, "subjects": subjects}
+    return finish(arguments, result, f"wrote {arguments.output}; masked MSE at the end {loss}")

@@ -1,0 +1,133 @@
+"""Recordings become labelled windows whose targets mean what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from onwrist.readers import write_recording
+from onwrist.recording import Label, Recording
+from onwrist.simulate import simulate
+from onwrist_export.config import DEFAULT, Config, load_config
+from onwrist_export.data import cut_windows, load_grids, of_subjects, to_grid
+from onwrist_export.examples import Examples
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.timeline import Signal
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config()
+
+
+def steady(beat: float, seconds: float = 60.0) -> Recording:
+    """A recording whose every beat takes `beat` seconds, at rest and then under stress."""
+    t = np.arange(0, seconds, 1 / 64)
+    beats = np.arange(0, seconds - beat, beat)
+    labels = [Label("heart_rate", b, b + beat, 60 / beat) for b in beats]
+    labels += [Label("stress", 0, 30, "rest"), Label("stress", 30, seconds, "stress")]
+    ppg = Signal.regular(np.sin(2 * np.pi * t / beat).astype(np.float32), 64.0)
+    return Recording("r", "S1", {"ppg": ppg}, tuple(labels))
+
+
+def test_targets_follow_the_label_spans(config: Config) -> None:
+    windows = cut_windows([to_grid(steady(0.75), config)], config, hop=64)
+    known = windows.labelled("heart_rate")
+    assert len(known) == len(windows)
+    np.testing.assert_allclose(known.targets["heart_rate"], 80.0)
+    stress = windows.targets["stress"]
+    ends = windows.elapsed + 10.24
+    np.testing.assert_array_equal(stress[ends <= 30], 0)
+    np.testing.assert_array_equal(stress[windows.elapsed >= 30], 1)
+    assert np.isnan(stress[(windows.elapsed < 30) & (ends > 30)]).all()
+
+
+def test_windows_with_too_few_beats_have_no_rate(config: Config) -> None:
+    full = steady(0.75)
+    beats = [x for x in full.labels if x.task == "heart_rate"]
+    few = Recording("r", "S1", full.signals, tuple(beats[:9]))  # 6.75 s, 7 are asked for
+    enough = Recording("r", "S1", full.signals, tuple(beats[:10]))
+    assert not len(cut_windows([to_grid(few, config)], config, 64).labelled("heart_rate"))
+    assert len(cut_windows([to_grid(enough, config)], config, 64).labelled("heart_rate"))
+
+
+def test_absent_channels_are_unobserved_and_zero(config: Config) -> None:
+    grid = to_grid(steady(0.8), config)
+    assert grid.observed[0].all()
+    assert not grid.observed[1:].any()
+    assert (grid.values[1:] == 0).all()
+
+
+def test_an_unknown_class_or_subject_is_named(config: Config) -> None:
+    odd = Recording("r", "S1", steady(1.0).signals, (Label("stress", 0, 60, "angry"),))
+    with pytest.raises(InputError, match="angry"):
+        cut_windows([to_grid(odd, config)], config, 64)
+    with pytest.raises(InputError, match="S99"):
+        of_subjects([to_grid(steady(1.0), config)], ["S99"])
+    nobody = Recording("r", None, steady(1.0).signals)
+    with pytest.raises(InputError, match="names no subject"):
+        to_grid(nobody, config)
+
+
+def test_the_folder_format_trains_like_the_recording_itself(
+    config: Config, tmp_path: Path
+) -> None:
+    recording = simulate(seconds=60, seed=3)
+    named = Recording("a", "S1", recording.signals, recording.labels)
+    write_recording(named, tmp_path)
+    (grid,) = load_grids(tmp_path, config)
+    direct = to_grid(named, config)
+    np.testing.assert_array_equal(grid.values, direct.values)
+    np.testing.assert_array_equal(grid.observed, direct.observed)
+    assert grid.labels == direct.labels
+
+
+def test_stretching_time_stretches_the_rate_along(config: Config) -> None:
+    grid = to_grid(steady(0.75, seconds=120), config)
+    examples = Examples([grid], config, 64, config.task("heart_rate"), seed=0)
+    np.testing.assert_allclose(examples.target, 80.0 * examples.speed, rtol=0.01)
+    values, observed, rate = next(iter(examples))
+    assert values.shape == observed.shape == (64, 6, 256)
+    assert (values[observed == 0] == 0).all()
+    full = observed[:, 0].all(dim=1)
+    assert 0.2 < full.float().mean() < 0.8
+    spectrum = np.abs(np.fft.rfft(values[full, 0].numpy() * np.hanning(256), 4096))
+    peak = np.fft.rfftfreq(4096, 1 / 25)[spectrum.argmax(axis=1)] * 60
+    np.testing.assert_allclose(peak, rate[full], rtol=0.03)
+
+
+def test_same_seed_same_batches(config: Config) -> None:
+    grid = to_grid(steady(0.75), config)
+    first, second = (
+        next(iter(Examples([grid], config, 8, config.task("heart_rate"), seed=5)))
+        for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        assert a.equal(b)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("samples = 256\n", "missing required field"),
+        ("seed = 7\n", "missing required field"),
+        ('kind = "rate"', "Invalid enum value 'ratio'"),
+    ],
+)
+def test_a_broken_configuration_says_what_is_wrong(
+    change: str, says: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "c.toml"
+    instead = 'kind = "ratio"' if "kind" in change else ""
+    broken.write_text(DEFAULT.read_text().replace(change, instead))
+    with pytest.raises(InputError, match=says):
+        load_config(broken)
+    with pytest.raises(InputError, match="cannot read"):
+        load_config(tmp_path / "absent.toml")
+
+
+def test_configuration_survives_json(config: Config) -> None:
+    assert msgspec.json.decode(msgspec.json.encode(config), type=Config) == config
