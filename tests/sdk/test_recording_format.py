@@ -138,6 +138,8 @@ def test_rate_is_estimated_where_only_times_are_given(tmp_path: Path) -> None:
         ({"ppg": np.zeros(2), "ppg_times": [0, 1.0], "ppg_start": 1.0}, "either times"),
         ({"format": 2, "ppg": np.zeros(9), "ppg_rate": 4.0}, "format 2"),
         ({"subject": "anna"}, "no signals"),
+        ({"subject": ["anna", "bob"]}, "'subject'"),
+        ({"subject": 7}, "'subject'"),
         ({"labels_x": ["a"], "labels_x_spans": [[0, 1], [1, 2]]}, "each of the 1 labels"),
         ({"labels_x": [["a"]], "labels_x_spans": [[0, 1]]}, "shape (1, 1)"),
         ({"ppg": np.array([None]), "ppg_rate": 1.0}, "pickle"),

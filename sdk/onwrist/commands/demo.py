@@ -57,6 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
         return 0
+    print(
+        f"{recording.end - recording.start:.0f} s of a simulated wrist through {model.name} "
+        f"{model.version} in {model.engine.name}: ppg drops out for 20 s, the thermometer dies"
+    )
     output.print_predictions(predictions, model.manifest, recording.start)
     error = heart_rate_error(recording, predictions)
     if error is not None:

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     console = output.console()
     console.print(require("rich.markdown", "cli", "the card").Markdown(card))
     _print_tables(bundle, path.stat().st_size)
-    console.print("\n[bold]parity[/bold], as measured when the bundle was packed")
-    console.print(json.dumps(parity, indent=1), markup=False)
+    console.print("\nparity, as measured when the bundle was packed", style="bold")
+    console.print(json.dumps(parity, indent=1))
     return 0
 
 
@@ -51,8 +51,9 @@ def _print_tables(bundle: Bundle, size: int) -> None:
     manifest = bundle.manifest
     console, table_of = output.console(), output.table
     seconds = manifest.samples / manifest.rate
+    console.print(f"\n{manifest.name} {manifest.version}", style="bold")
     console.print(
-        f"\n[bold]{manifest.name} {manifest.version}[/bold]: {manifest.description}\n"
+        f"{manifest.description}\n"
         f"{manifest.samples} samples at {manifest.rate:g} Hz ({seconds:g} s), "
         f"embedding of {manifest.embedding[-1].stop} numbers, {manifest.licence}\n"
         f"SHA-256 {bundle.hash}"
@@ -68,7 +69,7 @@ def _print_tables(bundle: Bundle, size: int) -> None:
         table.add_row(task.name, gives, _needs(task), f"{task.minimum_confidence:g}")
     if manifest.tasks:
         console.print(table)
-    table = table_of("file", "[right]bytes", "SHA-256")
+    table = table_of("file", "bytes", "SHA-256", right=("bytes",))
     for name, member in manifest.members.items():
         table.add_row(name, f"{member.bytes:,}", member.sha256)
     table.add_row("the bundle", f"{size:,}", "")

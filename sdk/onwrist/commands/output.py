@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +85,8 @@ def print_predictions(
     predictions: Sequence[Prediction], manifest: Manifest, origin: float
 ) -> None:
     """A table for people; times count from `origin`, the recording's start."""
-    shown = table("[right]time", *map(_task_header, manifest.tasks), "coverage", "abstained")
+    answers = [f"{_in_words(x.name)}{f', {x.unit}' if x.unit else ''}" for x in manifest.tasks]
+    shown = table("time", *answers, "coverage", "abstained", right=("time", *answers))
     for prediction in predictions:
         results = [(task, prediction[task.name]) for task in manifest.tasks]
         shown.add_row(
@@ -104,19 +105,17 @@ def print_predictions(
         print(f"{_in_words(task.name)}: answered in {answered} of {len(predictions)} windows")
 
 
-def _task_header(task: Task) -> str:
-    return f"[right]{_in_words(task.name)}{f', {task.unit}' if task.unit else ''}"
-
-
 def _in_words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _answer(result: TaskResult) -> str:
+def _answer(result: TaskResult) -> Any:
     if result.abstained or result.confidence is None:
-        return "[dim]-[/dim]"
+        return styled("-", "dim")
     what = result.label if result.value is None else f"{result.value:.1f}"
-    return f"[bold]{what}[/bold] [dim]{100 * result.confidence:3.0f} %[/dim]"
+    return styled(f"{what}", "bold").append(
+        f" {100 * result.confidence:3.0f} %", "dim not bold"
+    )
 
 
 def _holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
@@ -131,19 +130,22 @@ def _holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
         same = len(set(channels.values())) == 1
         shares |= {sensor: next(iter(channels.values()))} if same else channels
     holes = [f"{name} {share}" for name, share in shares.items() if share != "100 %"]
-    return ", ".join(holes) or "[dim]all[/dim]"
+    return ", ".join(holes) or "all"
 
 
-def table(*headers: str) -> Any:
-    """An empty rich table; a header that begins with [right] is of a column of numbers."""
+def table(*headers: str, right: Collection[str] = ()) -> Any:
+    """An empty rich table; the columns of numbers stand `right`."""
     box = require("rich.box", "cli", "the table")
     shown = require("rich.table", "cli", "the table").Table(box=box.SIMPLE_HEAD)
     for header in headers:
-        right = header.startswith("[right]")
-        shown.add_column(
-            header.removeprefix("[right]"), justify="right" if right else "left", no_wrap=right
-        )
+        number = header in right
+        shown.add_column(header, justify="right" if number else "left", no_wrap=number)
     return shown
+
+
+def styled(text: str, style: str) -> Any:
+    """Text in a style of rich."""
+    return require("rich.text", "cli", "the table").Text(text, style)
 
 
 def clock(seconds: float) -> str:
@@ -154,11 +156,14 @@ def clock(seconds: float) -> str:
 
 
 def console() -> Any:
-    """rich's console on stdout, as wide as the terminal, or as a page where there is none."""
-    console = require("rich.console", "cli", "the table").Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 120
-    return console
+    """rich's console on stdout, as wide as the terminal, or as a page where there is none.
+
+    Square brackets are text: a bundle's words and an engine's errors may hold them.
+    """
+    made = require("rich.console", "cli", "the table").Console(highlight=False, markup=False)
+    if not made.is_terminal:
+        made.width = 120
+    return made
 
 
 def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:

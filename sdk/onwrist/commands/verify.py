@@ -61,15 +61,17 @@ def _replay(bundle: Bundle, engine: str) -> dict[str, Any]:
 
 
 def _print(bundle: Bundle, reports: list[dict[str, Any]]) -> None:
+    passed, failed = output.styled("passed", "green"), output.styled("failed", "bold red")
     table = output.table(
-        "engine", "graph", "output", "[right]largest difference", "[right]allowed", ""
-    )
+        "engine", "graph", "output", "largest difference", "allowed", "",
+        right=("largest difference", "allowed"),
+    )  # fmt: skip
     for report in reports:
         if "error" in report:
-            table.add_row(report["engine"], "", report["error"], "", "", "[red]failed[/red]")
+            table.add_row(report["engine"], "", report["error"], "", "", failed)
         for name, of in report["outputs"].items():
             off = "not a number" if of["difference"] is None else f"{of['difference']:.3g}"
-            verdict = "[green]passed[/green]" if of["passed"] else "[red]failed[/red]"
+            verdict = passed if of["passed"] else failed
             most = f"{of['tolerance']:.3g}"
             table.add_row(report["engine"], report["graph"], name, off, most, verdict)
     manifest = bundle.manifest

@@ -9,6 +9,7 @@ from IBI.csv. A zip is read in place.
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import zipfile
@@ -33,7 +34,7 @@ _SIGNALS = {
     "EDA.csv": ("eda",),
     "TEMP.csv": ("temp",),
 }
-_LARGEST_BYTES = 1 << 30  # of one file in a zip; a week of BVP is 0.4 GB
+_LARGEST_BYTES = 1 << 28  # of one file in a zip; the E4's 60 hours of BVP are 0.1 GB
 
 _Files = Mapping[str, Callable[[], bytes]]
 
@@ -79,7 +80,7 @@ def _recording(path: Path, files: _Files) -> Recording:
     # The data set renamed tags.csv to tags_S01.csv, so the start of the name decides.
     for file in sorted(file for file in files if file.startswith("tags")):
         where = f"{path}/{file}"
-        events += _numbers(where, _lines(where, files[file]()), 1, 1)[:, 0].tolist()
+        events += _numbers(where, _text(where, files[file]()), 1, 1)[:, 0].tolist()
     name = path.stem if path.is_file() else path.resolve().name
     # 1560279825_A00204 says when and on which device, not who wore it.
     subject = None if re.fullmatch(r"\d{9,}_\w+", name) else name
@@ -107,7 +108,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> _Files:
 
 def _parse_signal(where: str, data: bytes, channels: tuple[str, ...]) -> dict[str, Signal]:
     """The columns of one signal file by channel."""
-    rows = _numbers(where, _lines(where, data), 1, len(channels))
+    rows = _numbers(where, _text(where, data), 1, len(channels))
     if len(rows) < 3:
         raise RecordingError(
             f"{where}: {len(rows)} rows; a start time, a rate and samples must be there"
@@ -129,46 +130,46 @@ def _parse_signal(where: str, data: bytes, channels: tuple[str, ...]) -> dict[st
 
 def _parse_beats(where: str, data: bytes) -> list[Label]:
     """Heart-rate labels of IBI.csv, which may hold its header alone."""
-    lines = _lines(where, data)
-    if not lines:
-        raise RecordingError(f"{where}: empty; its first row must be a start time and IBI")
-    head = [cell.strip() for cell in lines[0].split(",")]
-    if len(head) != 2 or head[1] != "IBI":
-        raise RecordingError(f"{where}, line 1: {lines[0]!r}; a start time and IBI go here")
-    start = _numbers(where, head[:1], 1, 1)[0, 0]
-    rows = _numbers(where, lines[1:], 2, 2)
+    head, _, beats = _text(where, data).partition("\n")
+    start, _, title = head.partition(",")
+    if title.strip() != "IBI":
+        raise RecordingError(
+            f"{where}, line 1: {head.strip()[:60]!r} where a start time and IBI belong"
+        )
+    origin = _numbers(where, start, 1, 1)[0, 0]
+    rows = _numbers(where, beats, 2, 2)
     if (bad := ~(rows[:, 1] > 0)).any():
         line = int(np.argmax(bad)) + 2
         raise RecordingError(f"{where}, line {line}: an interval of {rows[line - 2, 1]} s")
-    return heart_rate_labels(rows[:, 0] + start, rows[:, 1])
+    return heart_rate_labels(rows[:, 0] + origin, rows[:, 1])
 
 
-def _lines(where: str, data: bytes) -> list[str]:
+def _text(where: str, data: bytes) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").rstrip()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecordingError(f"{where}, line {line}: not text ({error.reason})") from None
-    return text.rstrip().splitlines()
 
 
-def _numbers(where: str, lines: list[str], first: int, columns: int) -> NDArray[np.float64]:
+def _numbers(where: str, text: str, first: int, columns: int) -> NDArray[np.float64]:
     """Rows of numbers as float64 (rows, columns); `first` is the line of the first one."""
-    if not lines:
+    if not text:
         return np.zeros((0, columns))
+    count = text.count("\n") + 1
     try:
-        rows = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
-        if rows.shape == (len(lines), columns) and not np.isinf(rows).any():
+        rows = np.loadtxt(io.StringIO(text), delimiter=",", comments=None, ndmin=2)
+        if rows.shape == (count, columns) and not np.isinf(rows).any():
             return rows
     except ValueError:
         pass
     # Something is wrong somewhere: look slowly, to say where.
-    for line, text in enumerate(lines, start=first):
-        cells = text.split(",")
+    for line, row in enumerate(text.split("\n"), start=first):
+        cells = row.strip().split(",")
         if len(cells) != columns:
             raise RecordingError(
-                f"{where}, line {line}: {len(cells)} columns ({text[:60]!r}) where {columns} "
-                "belong"
+                f"{where}, line {line}: {len(cells)} columns ({row.strip()[:60]!r}) where "
+                f"{columns} belong"
             )
         for cell in cells:
             try:
@@ -178,4 +179,4 @@ def _numbers(where: str, lines: list[str], first: int, columns: int) -> NDArray[
                 raise RecordingError(
                     f"{where}, line {line}: {cell.strip()[:60]!r} where a number belongs"
                 ) from None
-    raise RecordingError(f"{where}: {len(lines)} lines that are not rows of {columns} numbers")
+    raise RecordingError(f"{where}: {count} lines that are not rows of {columns} numbers")

@@ -39,7 +39,9 @@ def read(path: Path) -> Recording:
         raise RecordingError(
             f"{path}: recording format {version:g}; this version reads format {FORMAT}"
         )
-    subject = str(arrays.pop("subject")) if "subject" in arrays else None
+    subject = arrays.pop("subject", None)
+    if subject is not None and (subject.ndim or subject.dtype.kind != "U"):
+        raise RecordingError(f"{path}: 'subject' is {subject!r}; it must be one string")
     events = npz.vector(path, "events", arrays.pop("events", np.zeros(0)))
     labels: list[Label] = []
     for key in [key for key in arrays if f"{key}_spans" in arrays]:
@@ -53,7 +55,8 @@ def read(path: Path) -> Recording:
             "CHANNEL_rate or CHANNEL_times beside it, nor labels_TASK with "
             "labels_TASK_spans"
         )
-    return Recording(path.stem, subject, signals, tuple(labels), tuple(events.tolist()))
+    who = None if subject is None else str(subject)
+    return Recording(path.stem, who, signals, tuple(labels), tuple(events.tolist()))
 
 
 def write(recording: Recording, path: Path) -> None:
