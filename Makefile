@@ -1,0 +1,46 @@
+# make demo: install and run the demonstration.   make test: the whole suite.
+# make check: lint and types.                     make bundle: train and pack wrist-himae anew.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data/stress_predict_e4
+OUT ?= out
+# One thread: results repeat, and a watch has no more.
+export OMP_NUM_THREADS = 1
+
+.PHONY: demo test check bundle benchmarks clean
+
+demo: $(VENV)/.lean
+	$(BIN)/onwrist demo -o demo.png
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bundle: $(VENV)/.dev
+	$(BIN)/onwrist-export pretrain $(DATA) -o $(OUT)/pretrained.safetensors
+	$(BIN)/onwrist-export train $(DATA) --encoder $(OUT)/pretrained.safetensors -o $(OUT)/trained.safetensors
+	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --calibrate $(DATA) -o $(OUT)/quantized
+	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
+	$(BIN)/onwrist-export pack $(OUT)/quantized -o sdk/onwrist/bundles/wrist-himae.onwrist
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# What an app needs, without torch.
+$(VENV)/.lean: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --editable ".[litert,onnx,readers,plots,cli]"
+	touch $@
+
+# torch goes first, by its exact pin, so that no dependency brings another build.
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@ $(VENV)/.lean
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist demo.png
