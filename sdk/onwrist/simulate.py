@@ -65,7 +65,7 @@ def simulate(
     breaths_per_second = 0.24 + 0.06 * arousal + 0.02 * _noise(random, clock, 0, 0.05)
     breath = 2 * np.pi * np.cumsum(breaths_per_second) / _CLOCK
 
-    heart_rate = random.uniform(62, 76) + random.uniform(18, 26) * arousal
+    heart_rate = random.uniform(60, 90) + random.uniform(18, 26) * arousal
     heart_rate += 2.5 * _noise(random, clock, 0, 0.03)
     heart_rate += 2.5 * (1 - 0.6 * arousal) * np.sin(breath)
     beats = np.cumsum(heart_rate / 60.0) / _CLOCK
@@ -115,10 +115,10 @@ def _pulse(
         size = amplitude * (1 + 0.12 * random.standard_normal())
         turn = phase + 0.08 * random.standard_normal() + 0.1 * _noise(random, clock, 0, 0.4)
         wave += size * np.cos(2 * np.pi * harmonic * beats + turn)
-    # Peak to peak 20 to 110 units by person; vessels narrow under stress.
-    strength = np.exp(random.normal(np.log(16.0), 0.45)) * (1 - 0.3 * arousal)
+    # Peak to peak 20 to 120 units by person; vessels narrow under stress.
+    strength = np.exp(random.normal(np.log(20.0), 0.45)) * (1 - 0.3 * arousal)
     envelope = 1 + 0.12 * np.sin(breath - 0.8) + 0.1 * _noise(random, clock, 0, 0.4)
-    wander = 0.25 * np.sin(breath - 0.4) + 0.25 * _noise(random, clock, 0.05, 0.5)
+    wander = 0.16 * np.sin(breath - 0.4) + 0.16 * _noise(random, clock, 0.05, 0.5)
     noise = 0.05 * _noise(random, clock, 0.5, 12.0)
     artefact = 60.0 * motion * _noise(random, clock, 0.4, 4.0)
     return np.asarray(strength * (envelope * wave + wander + noise) + artefact)
@@ -150,7 +150,7 @@ def _acceleration(
 
 def _skin_conductance(random: np.random.Generator, clock: _Array, arousal: _Array) -> _Array:
     """Skin conductance in uS: a level that rises under stress, and single responses."""
-    level = np.exp(random.normal(np.log(0.8), 0.5))
+    level = np.exp(random.normal(np.log(0.4), 0.8))
     responses = np.zeros_like(clock)
     # About 2 a minute at rest and 12 under stress, each 0.7 s up and 4 s down.
     per_second = (2.0 + 10.0 * arousal) / 60.0
@@ -166,7 +166,7 @@ def _skin_conductance(random: np.random.Generator, clock: _Array, arousal: _Arra
 def _temperature(random: np.random.Generator, clock: _Array, arousal: _Array) -> _Array:
     """Skin temperature in degC, in the sensor's steps of 0.02."""
     drift = 0.1 * _noise(random, clock, 0, 0.01) - 0.25 * _follow(clock, arousal, 30.0, 60.0)
-    return np.asarray(np.round((random.uniform(30, 34) + drift) / 0.02) * 0.02)
+    return np.asarray(np.round((random.uniform(28.5, 34.5) + drift) / 0.02) * 0.02)
 
 
 def _follow(clock: _Array, target: _Array, up: float, down: float) -> _Array:

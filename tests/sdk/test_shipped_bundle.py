@@ -1,0 +1,68 @@
+"""The bundle inside the package: it loads by default, and reads a simulated wrist."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onwrist
+from onwrist.commands.demo import heart_rate_error
+from onwrist.recording import Recording
+from onwrist.simulate import simulate
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def model() -> onwrist.Model:
+    return onwrist.load()
+
+
+def test_the_default_is_found_by_name_too(model: onwrist.Model) -> None:
+    assert model.name == "wrist-himae"
+    assert onwrist.load("wrist-himae").hash == model.hash
+    assert model.channels == ("ppg", "acc_x", "acc_y", "acc_z", "eda", "temp")
+    assert model.tasks == ("heart_rate", "stress")
+    assert (model.rate, model.window_samples) == (25.0, 256)
+
+
+def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(onwrist.BundleError, match=r"nobody.*there are: .*wrist-himae"):
+        onwrist.load("nobody")
+
+
+def test_heart_rate_of_simulated_wearers_is_read(model: onwrist.Model) -> None:
+    errors = []
+    for seed in range(6):
+        recording = simulate(seed=seed)
+        errors.append(
+            heart_rate_error(recording, list(model.predict_recording(recording.signals)))
+        )
+    assert None not in errors
+    assert np.median(np.array(errors, float)) < 4
+
+
+def test_no_heart_rate_is_made_up_while_ppg_is_silent(
+    model: onwrist.Model, simulated: Recording
+) -> None:
+    predictions = list(model.predict_recording(simulated.signals))
+    silent = [x for x in predictions if x.coverage["ppg"] == 0]
+    assert silent
+    for prediction in silent:
+        assert prediction["heart_rate"].abstained
+        assert prediction["heart_rate"].value is None
+        assert "ppg" in (prediction["heart_rate"].reason or "")
+    answered = [
+        x for x in predictions if x.coverage["ppg"] == 1 and not x["heart_rate"].abstained
+    ]
+    assert len(answered) >= 10
+
+
+def test_the_example_on_one_window_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "predict_on_window.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    for word in ("every sensor: coverage of ppg", "ppg alone", "heart_rate: abstained, ppg"):
+        assert word in said
