@@ -87,8 +87,9 @@ def heart_rate_error(recording: Recording, predictions: Sequence[Prediction]) ->
             continue
         assert prediction.end is not None  # every window of a recording has both
         inside = [x for x in beats if prediction.start <= x.start and x.end <= prediction.end]
-        truth = 60.0 * len(inside) / sum(x.end - x.start for x in inside)
-        errors.append(abs(result.value - truth))
+        if inside:
+            truth = 60.0 * len(inside) / sum(x.end - x.start for x in inside)
+            errors.append(abs(result.value - truth))
     return float(np.mean(errors)) if errors else None
 
 
