@@ -108,6 +108,12 @@ def _manifest() -> Manifest:
     )
 
 
+@pytest.fixture(scope="session")
+def toy_manifest() -> Manifest:
+    """Three channels, two of one sensor; a regression and a classification task."""
+    return _manifest()
+
+
 @pytest.fixture
 def plain_parts() -> Parts:
     """A valid manifest and members that are only bytes: for tests that run no graph."""

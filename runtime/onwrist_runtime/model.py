@@ -220,10 +220,11 @@ class Model:
             if given.intersection(rows):
                 raise InputError(f"{name!r} gives channels that are given by another name")
             given.update(rows)
-            columns, rate = self._columns(name, samples, len(rows))
-            for row, column in zip(rows, columns, strict=True):
-                signal = Signal.regular(column, rate)
-                values[row], observed[row] = resample(signal, self.rate, 0, shape[1])
+            try:
+                for row, signal in zip(rows, self._signals(samples, len(rows)), strict=True):
+                    values[row], observed[row] = resample(signal, self.rate, 0, shape[1])
+            except InputError as error:
+                raise InputError(f"{name!r}: {error}") from None
         return values, observed
 
     def _rows(self, name: str) -> Sequence[int]:
@@ -239,29 +240,23 @@ class Model:
             )
         return rows
 
-    def _columns(
-        self, name: str, samples: tuple[ArrayLike, float], count: int
-    ) -> tuple[NDArray[np.float32], float]:
-        """One row for each channel of the sensor, (count, n), and the native rate."""
+    def _signals(self, samples: tuple[ArrayLike, float], count: int) -> list[Signal]:
+        """The channels of one sensor, from no more than a window of its samples."""
         if not isinstance(samples, tuple) or len(samples) != 2:
-            raise InputError(f"{name!r} must be given as (samples, rate in Hz)")
-        try:
-            rate = check_rate(samples[1])
-            array = as_float32(samples[0])
-        except InputError as error:
-            raise InputError(f"{name!r}: {error}") from None
+            raise InputError("give it as a pair: (samples, rate in Hz)")
+        array, rate = as_float32(samples[0]), check_rate(samples[1])
         if array.ndim == 1 and count == 1:
             array = array[:, np.newaxis]
         if array.ndim != 2 or array.shape[1] != count:
             wanted = "(n,)" if count == 1 else f"(n, {count})"
-            raise InputError(f"{name!r} has the shape {array.shape}; it must be {wanted}")
+            raise InputError(f"samples of shape {array.shape}; it must be {wanted}")
         seconds = self.window_samples / self.rate
         if (len(array) - 1) / rate >= seconds - SAME_TIME:
             raise InputError(
-                f"{name!r} has {len(array)} samples at {rate:g} Hz, more than one window of "
+                f"{len(array)} samples at {rate:g} Hz are more than one window of "
                 f"{seconds:g} s; use predict_recording for longer recordings"
             )
-        return array.T, rate
+        return [Signal.regular(column, rate) for column in array.T]
 
 
 def _each_window(what: str, given: NDArray[Any] | None, windows: int) -> Iterable[Any]:

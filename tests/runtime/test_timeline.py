@@ -228,12 +228,13 @@ def test_a_shift_by_whole_grid_periods_only_shifts(signal, periods):
     moved = Signal(signal.values, signal.times + periods / GRID, signal.rate)
     values, observed = resample(signal, GRID, first, count)
     shifted, seen = resample(moved, GRID, first + periods, count)
-    assert (observed != seen).mean() <= 0.02 + 2 / count  # times are rounded at the border
+    # Rounded times may move a sample across an edge of the kernel or of a period: rare.
+    assert (observed != seen).sum() <= 2 + 0.02 * count
     both = observed & seen
     scale = np.nanmax(np.abs(signal.values), initial=1.0)
-    # A sample within the rounding of the kernel's edge or of a tie may fall either way.
-    off = np.abs(values - shifted)[both] > 1e-3 * scale
-    assert off.mean() <= 0.02 if both.any() else True
+    off = np.abs(values - shifted)[both] / scale
+    assert (off > 1e-3).sum() <= 2 + 0.02 * count
+    assert (off < 0.1).all()
 
 
 @given(signal=signals())
