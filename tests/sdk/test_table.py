@@ -59,6 +59,7 @@ def test_a_blank_stretch_is_a_gap_and_not_another_rate(tmp_path: Path) -> None:
         "time,ppg\n1970-01-01T02:00:00+02:00,1\n1970-01-01T02:00:00.500+02:00,2\n",
         "\ufefftime,ppg,notes\n0,1,still\n0.5,2,\n\n",
         "time,ppg,eda\n0,1,\n0.5,2,\n",
+        "time,ppg,battery\n0,1,97\n0.5,2,\n",
     ],
 )
 def test_usual_ways_to_write_the_same_table(tmp_path: Path, text: str) -> None:

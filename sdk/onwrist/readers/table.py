@@ -85,6 +85,8 @@ def read(
         if frame[column.header].dtype.kind not in "fiub" and not claimed:
             continue  # words that nobody asked for, such as notes
         values = _values(path, channel, frame, column)
+        if not claimed and np.count_nonzero(~np.isnan(values)) < 2:
+            continue  # a single number beside the sensors has no rate
         signal = _signal(path, channel, values, times, known_rates.get(channel))
         if signal is not None:
             signals[channel] = signal
