@@ -130,6 +130,20 @@ class FlatModel:
             c.deprecatedBuiltinCode = min(code, OLD_BUILTIN_LIMIT)
             c.version = version
             model.operatorCodes.append(c)
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-        return bytes(builder.Output())
+        return _bytes(model)
+
+
+def expose(model: bytes, tensors: Sequence[str]) -> bytes:
+    """The same model with `tensors`, by name, as further outputs."""
+    opened = schema.ModelT.InitFromPackedBuf(model, 0)
+    (graph,) = opened.subgraphs
+    index = {t.name.decode(): i for i, t in enumerate(graph.tensors)}
+    further = [index[name] for name in tensors if index[name] not in graph.outputs]
+    graph.outputs = np.array([*graph.outputs, *further], np.int32)
+    return _bytes(opened)
+
+
+def _bytes(model: schema.ModelT) -> bytes:
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())

@@ -6,8 +6,6 @@ its operands in the `tflite_scope`. Scales are those of the ONNX graph.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from onnx import ModelProto
 
@@ -16,13 +14,8 @@ from onwrist_export.tflite_scope import Scope
 from onwrist_runtime.errors import InputError
 
 
-def convert(model: ModelProto, outputs: Sequence[str] = ()) -> bytes:
+def convert(model: ModelProto) -> bytes:
     """The TFLite form of a QDQ graph with int8 activations.
-
-    Parameters
-    ----------
-    outputs : tensors of `model` to output besides its own, for checking: quantized ones
-        come as int8, feature maps as float or int8 (1, 1, L, C).
 
     Raises
     ------
@@ -44,6 +37,4 @@ def convert(model: ModelProto, outputs: Sequence[str] = ()) -> bytes:
                 f"known: {', '.join(sorted(TRANSLATORS))}"
             )
         translate(scope, node)
-    found = [scope.get(value.name) for value in model.graph.output]
-    found += [scope.last.get(name) or scope.get(name) for name in outputs]
-    return scope.flat.pack(inputs, found)
+    return scope.flat.pack(inputs, [scope.get(value.name) for value in model.graph.output])

@@ -104,7 +104,7 @@ class Scope:
             return self._dequantize(self.get_last(self.dequantizers[name].input[0]), name)
         source = self.get(name)
         _, channels, length = source.shape
-        return self._swap(source, name, (1, 1, length, channels))
+        return self._swap(source, f"{name}/last", (1, 1, length, channels))
 
     def _dequantize(self, source: TensorInfo, name: str) -> TensorInfo:
         result = self.flat.tensor(name, source.shape, np.float32)
