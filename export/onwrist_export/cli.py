@@ -6,10 +6,10 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime
 
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Sequence
 
-from onwrist.cli import run  # noqa: E402
-from onwrist_export.commands import (  # noqa: E402
+from onwrist.cli import run
+from onwrist_export.commands import (
     check,
     data,
     pack,

@@ -53,11 +53,11 @@ class RateRow:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """AUROC of one method over whole recordings and over the middle of them."""
+    """AUROC of one method over whole recordings, and over `MIDDLE` of those that reach it."""
 
     method: str
     whole: Score
-    middle: Score
+    middle: Score | None
 
 
 def graph_predictor(graph: DeployGraph) -> Predictor:
@@ -81,7 +81,9 @@ def engine_predictor(engine: Engine) -> Predictor:
     def predict(windows: Windows) -> dict[str, Array]:
         found: dict[str, list[NDArray[np.float32]]] = {}
         for values, observed in zip(windows.values, windows.observed, strict=True):
-            for name, out in engine.run(values[None], observed[None].astype(np.float32)).items():
+            for name, out in engine.run(
+                values[None], observed[None].astype(np.float32)
+            ).items():
                 found.setdefault(name, []).append(out.copy())
         return {name: np.concatenate(v).astype(np.float64) for name, v in found.items()}
 
@@ -131,7 +133,9 @@ def rate_table(
     return rows
 
 
-def class_table(graph: DeployGraph, windows: Windows, config: Config, task: TaskConfig) -> list[ClassRow]:
+def class_table(
+    graph: DeployGraph, windows: Windows, config: Config, task: TaskConfig
+) -> list[ClassRow]:
     """AUROC by subject-wise cross-validation over all labelled people.
 
     The head is trained anew in every fold on people outside it; the encoder, which never
@@ -147,7 +151,12 @@ def class_table(graph: DeployGraph, windows: Windows, config: Config, task: Task
         out = np.isin(people, fold)
         inside = torch.from_numpy(~out)
         head = classify.train_head(
-            [v[inside] for v in variants], true[~out], people[~out], task, config.classify, config.seed
+            [v[inside] for v in variants],
+            true[~out],
+            people[~out],
+            task,
+            config.classify,
+            config.seed,
         )
         found = classify.logits(head, variants[0][~inside])
         scores["onwrist"][out] = found[:, 1] - found[:, 0]
@@ -160,7 +169,9 @@ def class_table(graph: DeployGraph, windows: Windows, config: Config, task: Task
         ClassRow(
             method,
             by_subject(area_under_roc, score, true, people),
-            by_subject(area_under_roc, score[middle], true[middle], people[middle]),
+            by_subject(area_under_roc, score[middle], true[middle], people[middle])
+            if middle.any()
+            else None,
         )
         for method, score in scores.items()
     ]

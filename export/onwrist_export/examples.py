@@ -97,9 +97,9 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     ) -> NDArray[np.float32]:
         windows, channels, _ = values.shape
         level = np.broadcast_to(self.noise, (windows, channels)).copy()
-        seen = np.where(observed, values, np.nan)[:, self.window_scaled]
-        with np.errstate(invalid="ignore"):
-            level[:, self.window_scaled] = np.nan_to_num(0.1 * np.nanstd(seen, axis=-1) * 3)
+        level[:, self.window_scaled] = 0.3 * _deviation(
+            values[:, self.window_scaled], observed[:, self.window_scaled]
+        )
         level *= rng.random((windows, channels)) ** 3 * (rng.random((windows, channels)) < 0.5)
         noise = rng.standard_normal(values.shape, dtype=np.float32)
         sense = np.where(self.flipped & (rng.random((windows, channels)) < 0.5), -1, 1)
@@ -119,6 +119,14 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         present = drop_channels(rng, windows, channels, each=0.25, all_but_first=0.15)
         present[:, 0] = True
         return kept & present[..., None]
+
+
+def _deviation(values: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Standard deviation over observed samples (B, C); zero where there are none."""
+    count = np.maximum(observed.sum(axis=-1), 1)
+    mean = (values * observed).sum(axis=-1) / count
+    squares = ((values - mean[..., None]) * observed) ** 2
+    return np.asarray(np.sqrt(squares.sum(axis=-1) / count))
 
 
 def _plain_entries(grid: Grid, offset: int, samples: int) -> NDArray[np.float64]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
 
-from onwrist_export.config import Config  # noqa: E402
-from onwrist_export.probe import ProbeRow  # noqa: E402
+from onwrist_export.config import Config
+from onwrist_export.probe import ProbeRow
 
 
 def probes(rows: Sequence[ProbeRow], config: Config, path: Path) -> None:

@@ -29,7 +29,7 @@ from onwrist_export.himae import HiMAE
 from onwrist_export.metrics import Score, area_under_roc, by_subject, mean_absolute_error
 from onwrist_export.normalize import Normalize
 from onwrist_export.train import rate_head
-from onwrist_export.training import tune_rate
+from onwrist_export.training import settle, tune_rate
 from onwrist_runtime.errors import InputError
 
 PEOPLE = (8, 4, 1)  # training subjects besides all of them
@@ -60,7 +60,9 @@ class TuningRow:
 
 
 @torch.no_grad()
-def stage_means(model: HiMAE, normalize: Normalize, windows: Windows) -> list[NDArray[np.float64]]:
+def stage_means(
+    model: HiMAE, normalize: Normalize, windows: Windows
+) -> list[NDArray[np.float64]]:
     """Mean over time of every stage: [(W, W_k), ...]."""
     model.eval()
     parts = [
@@ -70,10 +72,13 @@ def stage_means(model: HiMAE, normalize: Normalize, windows: Windows) -> list[ND
     return [torch.cat(stage).double().numpy() for stage in zip(*parts, strict=True)]
 
 
-def random_encoder(config: Config) -> HiMAE:
-    """An encoder as it was before any training, with settled batch-norm statistics left at 0, 1."""
+def random_encoder(grids: Sequence[Grid], config: Config) -> HiMAE:
+    """An encoder without training; its batch-norm statistics are those of training windows."""
     torch.manual_seed(config.seed + 1)
-    return HiMAE(config.himae)
+    model = HiMAE(config.himae)
+    _, _, everyone = draws(grids, config)[0]
+    settle(model, of_subjects(grids, everyone), config)
+    return model
 
 
 def draws(grids: Sequence[Grid], config: Config) -> list[tuple[int, int, list[str]]]:
@@ -126,7 +131,9 @@ def _fit_probe(
         )
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
     model.fit(features[train], target[train])
-    return by_subject(area_under_roc, model.decision_function(features[test]), target[test], people)
+    return by_subject(
+        area_under_roc, model.decision_function(features[test]), target[test], people
+    )
 
 
 def tuning_study(
@@ -139,13 +146,17 @@ def tuning_study(
     task = next(t for t in config.tasks if t.kind == "rate")
     short = _with_steps(config, steps)
     normalize = Normalize(config.scalings, config.encoder.observed_input)
-    test = cut_windows(of_subjects(grids, config.split.test), config, config.window.samples // 4)
+    test = cut_windows(
+        of_subjects(grids, config.split.test), config, config.window.samples // 4
+    )
     known = test.labelled(task.name)
     rows = []
     for people, draw, subjects in draws(grids, config):
         train = of_subjects(grids, subjects)
         for start in ("pretrained", "scratch"):
-            model = copy.deepcopy(pretrained if start == "pretrained" else random_encoder(config))
+            model = copy.deepcopy(
+                pretrained if start == "pretrained" else random_encoder(grids, config)
+            )
             torch.manual_seed(config.seed)
             head = rate_head(config, task)
             tune_rate(model, head, train, short, task.name, progress)
@@ -173,4 +184,6 @@ def _rates(
 
 
 def _with_steps(config: Config, steps: int) -> Config:
-    return msgspec.structs.replace(config, train=msgspec.structs.replace(config.train, steps=steps))
+    return msgspec.structs.replace(
+        config, train=msgspec.structs.replace(config.train, steps=steps)
+    )

@@ -73,7 +73,7 @@ def classes(rows: Sequence[ClassRow]) -> str:
                 row.method,
                 _interval(row.whole, 3),
                 f"{row.whole.pooled:.3f}",
-                _interval(row.middle, 3),
+                _interval(row.middle, 3) if row.middle else "",
             ]
             for row in rows
         ),

@@ -6,6 +6,7 @@ published schedule: AdamW, a tenth of the steps to warm up, then linearly down t
 
 from __future__ import annotations
 
+import itertools
 import logging
 import warnings
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from onwrist_export.himae import HiMAE, masked_loss, patch_mask
 from onwrist_export.normalize import Normalize
 
 WARM_UP = 0.1
+SETTLING_BATCHES = 40
 
 
 class _Scheduled(lightning.LightningModule):
@@ -111,13 +113,37 @@ class Curve(Callback):
 def pretrain(
     grids: Sequence[Grid], config: Config, progress: bool = False
 ) -> tuple[HiMAE, list[float]]:
-    """A HiMAE trained to reconstruct what is masked, and its loss curve."""
+    """A HiMAE trained to reconstruct what is masked, settled, and its loss curve."""
     torch.manual_seed(config.seed)
     model = HiMAE(config.himae)
     normalize = Normalize(config.scalings, config.encoder.observed_input)
     task = MaskedAutoencoding(model, normalize, config.pretrain, config.seed)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
-    return model, _fit(task, examples, config.pretrain.steps, progress)
+    losses = _fit(task, examples, config.pretrain.steps, progress)
+    settle(model, grids, config)
+    return model, losses
+
+
+@torch.no_grad()
+def settle(model: HiMAE, grids: Sequence[Grid], config: Config) -> None:
+    """Take batch-norm statistics anew from windows that are not masked.
+
+    Pretraining sees windows of which most is masked; its statistics would misplace every
+    activation of a whole window.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d)]
+    momentum = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain average over all batches
+    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
+    model.train()
+    for values, observed, _ in itertools.islice(examples, SETTLING_BATCHES):
+        model(normalize(values, observed))
+    model.eval()
+    for norm, kept in zip(norms, momentum, strict=True):
+        norm.momentum = kept
 
 
 def tune_rate(

@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         name, (model, config) = "pretrained", store.load_pretrained(arguments.checkpoint)
     grids = load_grids(arguments.recordings, config)
     say("fitting probes")
-    rows = probe.probe({name: model, "random": probe.random_encoder(config)}, grids, config)
+    encoders = {name: model, "random": probe.random_encoder(grids, config)}
+    rows = probe.probe(encoders, grids, config)
     tuned = []
     if arguments.tuning_steps:
         say("tuning with few people and with all")
