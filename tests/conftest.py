@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
+from hypothesis import settings
 from toy_graphs import onnx_graph, tflite_graph, toy_outputs
 
 from onwrist_runtime import bundle
@@ -21,6 +22,10 @@ from onwrist_runtime.manifest import (
     Stage,
     Task,
 )
+
+# Examples are slow while other work runs on the machine; that is no failure.
+settings.register_profile("onwrist", deadline=None)
+settings.load_profile("onwrist")
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import struct
 import time
 import zipfile
@@ -521,10 +522,9 @@ def test_a_manifest_of_many_names_is_refused_at_once(entries, refuse):
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_changed_byte_is_never_read(plain_parts, tmp_path, data):
+def test_a_changed_byte_is_never_read(entries, tmp_path, data):
     path = tmp_path / "changed.onwrist"
-    bundle.write(path, *plain_parts)
-    raw = bytearray(path.read_bytes())
+    raw = bytearray(forged(entries).bytes())
     position = data.draw(st.integers(0, len(raw) - 1))
     raw[position] ^= data.draw(st.integers(1, 255))
     path.write_bytes(raw)
@@ -535,8 +535,9 @@ def test_a_changed_byte_is_never_read(plain_parts, tmp_path, data):
 def test_no_truncation_is_ever_read(entries, tmp_path):
     raw = forged(entries).bytes()
     path = tmp_path / "cut.onwrist"
-    for length in range(len(raw)):
-        path.write_bytes(raw[:length])
+    path.write_bytes(raw)
+    for length in reversed(range(len(raw))):
+        os.truncate(path, length)
         with pytest.raises(BundleError):
             bundle.read(path)
 
