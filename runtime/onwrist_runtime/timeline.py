@@ -17,6 +17,7 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.resampling import SAME_TIME, interpolate, lookahead, nearest
 from onwrist_runtime.window import LARGEST, Window, as_float32
 
+FASTEST = 1e5  # Hz
 LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
 LONGEST = 366 * 86_400.0  # seconds from the first to the last sample of a recording
 BLOCK = 32_768  # grid points that `cut` holds at a time
@@ -70,6 +71,8 @@ def check_rate(rate: float) -> float:
         raise InputError(f"a rate must be a number in Hz, not {rate!r}")
     if not (math.isfinite(rate) and rate > 0):
         raise InputError(f"a rate must be positive and finite, in Hz, not {rate}")
+    if rate > FASTEST:
+        raise InputError(f"a rate must be at most {FASTEST:g} Hz, not {rate:g}")
     return float(rate)
 
 

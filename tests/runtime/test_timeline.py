@@ -279,9 +279,10 @@ def test_an_hour_resamples_in_under_two_seconds():
         (np.array([1j, 2]), np.arange(2.0), 1.0, "not complex128"),
         (np.array([None, 2]), np.arange(2.0), 1.0, "not object"),
         (np.ones(2), np.arange(2.0), 0.0, "positive and finite, in Hz, not 0.0"),
-        (np.ones(2), np.arange(2.0), -64.0, "positive and finite"),
-        (np.ones(2), np.arange(2.0), np.nan, "positive and finite"),
-        (np.ones(2), np.arange(2.0), np.inf, "positive and finite"),
+        (np.ones(2), np.arange(2.0), -64.0, "must be positive"),
+        (np.ones(2), np.arange(2.0), np.nan, "must be positive"),
+        (np.ones(2), np.arange(2.0), np.inf, "must be positive"),
+        (np.ones(2), np.arange(2.0), 1e9, "at most 100000 Hz, not 1e.09"),
         (np.ones(2), np.arange(2.0), "64", "number in Hz, not '64'"),
     ],
 )
