@@ -8,10 +8,11 @@ and heads stay float. Scales are fixed once, in an ONNX QDQ graph; `model.u8.onn
 from __future__ import annotations
 
 import copy
+import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -28,10 +29,9 @@ from onnxruntime.quantization import (
 )
 
 from onwrist_export import network, tflite
+from onwrist_export.data import Windows
 from onwrist_export.graph import DeployGraph
 from onwrist_runtime.errors import InputError
-
-Window = tuple[NDArray[np.float32], NDArray[np.float32]]  # values, observed: (C, N)
 
 FILES = {"u8": "model.u8.onnx", "s8": "model.s8.onnx", "tflite": "model.tflite"}
 FLOAT_FILE = "model.fp32.onnx"
@@ -58,6 +58,11 @@ class QuantizedModel:
             FILES["tflite"]: self.tflite,
         }
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each of `files`."""
+        return {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+
     def save(self, folder: Path) -> None:
         """Write all files, `model.fp32.onnx` for comparison among them, into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,14 +88,13 @@ class QuantizedModel:
 
 
 def quantize(
-    graph: DeployGraph, windows: Iterable[Window], exclude: Sequence[str] = ()
+    graph: DeployGraph, windows: Windows, exclude: Sequence[str] = ()
 ) -> QuantizedModel:
     """Quantize the encoder of `graph`.
 
     Parameters
     ----------
-    windows : values and observed, float32 (C, N) each, raw units, with the missingness
-        that the device will see; all are used.
+    windows : raw windows to calibrate on, with the missingness that the device will see.
     exclude : layers to keep in float, such as "stage3.conv2".
 
     Raises
@@ -115,14 +119,14 @@ def activations(model: ModelProto) -> tuple[str, ...]:
     return tuple(names)
 
 
-def calibrate(model: ModelProto, windows: Iterable[Window]) -> dict[str, tuple[float, float]]:
+def calibrate(model: ModelProto, windows: Windows) -> dict[str, tuple[float, float]]:
     """Least and greatest value of every encoder tensor over `windows`."""
     names = activations(model)
     session = network.session(network.expose(model, names))
     low = dict.fromkeys(names, np.inf)
     high = dict.fromkeys(names, -np.inf)
-    for values, observed in windows:
-        found = network.run(session, values[None], observed[None])
+    for values, observed in zip(windows.values, windows.observed, strict=True):
+        found = network.run(session, values[None], observed[None].astype(np.float32))
         for name in names:
             low[name] = min(low[name], float(found[name].min()))
             high[name] = max(high[name], float(found[name].max()))
