@@ -151,6 +151,9 @@ class OnnxRuntime:
         # Threads that spin while they wait would empty a watch's battery.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        # On x86 it would otherwise run s8 convolutions in float between quantizers, whose
+        # last bits round to other integers than those of every other engine.
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
         self._session = module.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
         )
