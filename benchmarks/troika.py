@@ -69,7 +69,7 @@ def main() -> None:
         grids = [to_grid(r, config) for r in recordings(arguments.recordings, sign)]
         windows = cut_windows(grids, config, HOP).labelled("heart_rate")
         true, people = windows.targets["heart_rate"], windows.subjects
-        value, confidence = engine_predictor(model.engine)(windows)["heart_rate"].T
+        value, confidence = engine_predictor(model.engine.run)(windows)["heart_rate"].T
         answered = confidence >= rules.minimum_confidence
         ppg, seen = windows.values[:, 0], windows.observed[:, 0]
         methods = {

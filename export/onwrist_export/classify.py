@@ -122,9 +122,7 @@ def logits(head: ClassHead, context: Tensor) -> NDArray[np.float64]:
     return np.asarray(head.mlp(context).double().numpy())
 
 
-def subject_folds(
-    subjects: NDArray[np.str_], folds: int, seed: int
-) -> list[NDArray[np.str_]]:
+def subject_folds(subjects: NDArray[np.str_], folds: int, seed: int) -> list[NDArray[np.str_]]:
     """People dealt into `folds` groups."""
     people = np.random.default_rng(seed).permutation(np.unique(subjects))
     return [people[k::folds] for k in range(folds)]

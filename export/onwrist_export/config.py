@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from onwrist_export.normalize import Scaling
 from onwrist_export.himae import HiMAEConfig
+from onwrist_export.normalize import Scaling
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Record
 
@@ -55,8 +55,8 @@ class TaskConfig(Record, kw_only=True):
     highest: float = 0.0
     tolerance: float = 0.0
     hidden: int
-    required: dict[str, float] = {}
-    any_of: dict[str, float] = {}
+    required: dict[str, float] = msgspec.field(default_factory=dict)
+    any_of: dict[str, float] = msgspec.field(default_factory=dict)
     minimum_confidence: float = 0.0
 
 

@@ -80,16 +80,24 @@ class Windows:
 
 
 def load_grids(path: Path, config: Config) -> list[Grid]:
-    """All recordings under `path`, resampled, with labels; each must name its subject."""
-    return [to_grid(recording, config) for recording in read_all(path)]
+    """All recordings under `path`, resampled, with labels; each must name its subject.
+
+    Raises
+    ------
+    InputError
+        A recording names no subject, so that it could fall on both sides of a split.
+    """
+    recordings = read_all(path)
+    for recording in recordings:
+        if recording.subject is None:
+            raise InputError(
+                f"recording {recording.name!r} names no subject; training splits by subject"
+            )
+    return [to_grid(recording, config) for recording in recordings]
 
 
 def to_grid(recording: Recording, config: Config) -> Grid:
     """Resample a recording to the configured grid; channels it lacks are unobserved."""
-    if recording.subject is None:
-        raise InputError(
-            f"recording {recording.name!r} names no subject; training splits by subject"
-        )
     rate = config.window.rate
     first = int(np.ceil(recording.start * rate))
     count = int(np.floor(recording.end * rate)) - first + 1
@@ -99,7 +107,8 @@ def to_grid(recording: Recording, config: Config) -> Grid:
         if name in recording.signals:
             values[row], observed[row] = resample(recording.signals[name], rate, first, count)
     values[~observed] = 0
-    return Grid(recording.subject, first / rate, rate, values, observed, recording.labels)
+    subject = recording.subject or recording.name
+    return Grid(subject, first / rate, rate, values, observed, recording.labels)
 
 
 def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:

@@ -6,7 +6,7 @@ and every engine are judged by the same code. Shapes: W windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,9 +29,9 @@ from onwrist_export.data import Windows
 from onwrist_export.graph import DeployGraph
 from onwrist_export.masks import drop_spans
 from onwrist_export.metrics import Array, Score, area_under_roc, by_subject, mean_absolute_error
-from onwrist_runtime.engines import Engine
 
 Predictor = Callable[[Windows], dict[str, Array]]
+Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
 FOLDS = 5
 MIDDLE = (600.0, 2400.0)  # s of a recording in which the protocol's order says least
 
@@ -75,17 +75,18 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
     return predict
 
 
-def engine_predictor(engine: Engine) -> Predictor:
-    """Outputs of an inference engine, one window at a time as on the device."""
+def engine_predictor(run: Run) -> Predictor:
+    """Outputs of an inference engine, one window at a time as on the device.
+
+    `run` takes values and observed (1, C, N) and gives outputs (1, ...) by name.
+    """
 
     def predict(windows: Windows) -> dict[str, Array]:
-        found: dict[str, list[NDArray[np.float32]]] = {}
+        found: dict[str, list[NDArray[np.generic]]] = {}
         for values, observed in zip(windows.values, windows.observed, strict=True):
-            for name, out in engine.run(
-                values[None], observed[None].astype(np.float32)
-            ).items():
-                found.setdefault(name, []).append(out.copy())
-        return {name: np.concatenate(v).astype(np.float64) for name, v in found.items()}
+            for name, output in run(values[None], observed[None].astype(np.float32)).items():
+                found.setdefault(name, []).append(output[0].copy())
+        return {name: np.stack(v).astype(np.float64) for name, v in found.items()}
 
     return predict
 

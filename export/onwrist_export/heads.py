@@ -1,8 +1,9 @@
-"""Float heads: from pooled stage outputs to calibrated task outputs.
+"""Float heads: from what the encoder found to calibrated task outputs.
 
 A rate head sees the pooled features of a window (B, F), a class head its context
-(B, S): channel statistics and what the rate heads found. What makes an output calibrated (temperature, confidence weights) are
-buffers, fitted after training on validation subjects.
+(B, S): channel statistics and what the rate heads found. What makes an output
+calibrated (temperature, weights of confidence) are buffers, fitted after training on
+validation subjects.
 """
 
 from __future__ import annotations

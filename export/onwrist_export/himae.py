@@ -13,6 +13,7 @@ N / 2^k samples (rounded up).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -134,8 +135,7 @@ class HiMAE(nn.Module):
         )
         widths = config.widths[::-1]
         self.decoder_layers = nn.ModuleList(
-            DecoderStage(i, w, config.activation)
-            for i, w in zip(widths[:-1], widths[1:], strict=True)
+            DecoderStage(i, w, config.activation) for i, w in pairwise(widths)
         )
         self.final_deconv = nn.ConvTranspose1d(
             widths[-1], config.outputs, KERNEL, STRIDE, KERNEL // 2, output_padding=1

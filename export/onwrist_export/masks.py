@@ -36,7 +36,7 @@ def drop_spans(
 def drop_channels(
     rng: np.random.Generator, windows: int, channels: int, each: float, all_but_first: float
 ) -> NDArray[np.bool_]:
-    """Bool (windows, channels): each channel goes with one chance, all but the first with another."""
+    """Bool (windows, channels): each goes with one chance, all but the first with another."""
     kept = rng.random((windows, channels)) >= each
     alone = rng.random(windows) < all_but_first
     kept[alone] = np.arange(channels) == 0

@@ -7,6 +7,7 @@ calibration found. Both carry the configuration that made them, and the command.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -21,48 +22,50 @@ from onwrist_export.train import Trained, build_graph
 from onwrist_runtime.errors import CheckpointError
 
 
-def save_pretrained(path: Path, model: HiMAE, config: Config, command: str) -> None:
-    """Write an encoder with its decoder."""
-    _write(path, model, {"kind": "pretrained", "config": _json(config), "command": command})
+def save_pretrained(path: Path, model: HiMAE, config: Config, commands: list[str]) -> None:
+    """Write an encoder with its decoder, and the commands that made it."""
+    header = {"kind": "pretrained", "config": _json(config), "commands": _json(commands)}
+    _write(path, model, header)
 
 
-def load_pretrained(path: Path) -> tuple[HiMAE, Config]:
+def load_pretrained(path: Path) -> tuple[HiMAE, Config, list[str]]:
     """Read what `save_pretrained` wrote."""
     header, tensors = _read(path, "pretrained")
-    config = _config(path, header)
+    config = _field(path, header, "config", Config)
     model = HiMAE(config.himae)
     _fill(path, model, tensors)
-    return model, config
+    return model.eval(), config, _field(path, header, "commands", list[str])
 
 
-def save_trained(path: Path, trained: Trained, command: str) -> None:
-    """Write a graph with its heads and calibration."""
+def save_trained(path: Path, trained: Trained, commands: list[str]) -> None:
+    """Write a graph with its heads and calibration, and the commands that made it."""
     header = {
         "kind": "trained",
         "config": _json(trained.config),
         "rules": _json(trained.rules),
         "constants": _json(trained.constants),
-        "command": command,
+        "commands": _json(commands),
     }
     _write(path, trained.graph, header)
 
 
-def load_trained(path: Path) -> tuple[Trained, str]:
-    """Read what `save_trained` wrote: the graph and the command that made it."""
+def load_trained(path: Path) -> tuple[Trained, list[str]]:
+    """Read what `save_trained` wrote: the graph and the commands that made it."""
     header, tensors = _read(path, "trained")
-    config = _config(path, header)
+    config = _field(path, header, "config", Config)
     graph = build_graph(config)
     _fill(path, graph, tensors)
-    try:
-        rules = msgspec.json.decode(header["rules"], type=dict[str, RateRules])
-        constants = msgspec.json.decode(header["constants"], type=dict[str, float])
-    except (KeyError, msgspec.DecodeError) as error:
-        raise CheckpointError(f"{path}: its header is damaged: {error}") from None
-    return Trained(config, graph.eval(), rules, constants), header.get("command", "")
+    trained = Trained(
+        config,
+        graph.eval(),
+        _field(path, header, "rules", dict[str, RateRules]),
+        _field(path, header, "constants", dict[str, float]),
+    )
+    return trained, _field(path, header, "commands", list[str])
 
 
 def kind(path: Path) -> str | None:
-    """"pretrained", "trained", or None if this is no checkpoint of ours."""
+    """ "pretrained", "trained", or None if this is no checkpoint of ours."""
     try:
         with safe_open(path, framework="pt") as file:
             return (file.metadata() or {}).get("kind")
@@ -89,15 +92,17 @@ def _read(path: Path, expected: str) -> tuple[dict[str, str], dict[str, torch.Te
         raise CheckpointError(f"cannot read checkpoint {path}: {error}") from None
     found = header.get("kind")
     if found != expected:
-        raise CheckpointError(f"{path} is a {found!r} checkpoint; this needs a {expected!r} one")
+        raise CheckpointError(
+            f"{path} is a {found!r} checkpoint; this needs a {expected!r} one"
+        )
     return header, tensors
 
 
-def _config(path: Path, header: dict[str, str]) -> Config:
+def _field(path: Path, header: dict[str, str], name: str, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(header["config"], type=Config)
+        return msgspec.json.decode(header[name], type=kind)
     except (KeyError, msgspec.DecodeError) as error:
-        raise CheckpointError(f"{path}: its configuration is damaged: {error}") from None
+        raise CheckpointError(f"{path}: {name!r} of its header is damaged: {error}") from None
 
 
 def _fill(path: Path, module: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:

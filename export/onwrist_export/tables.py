@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from onwrist_export.config import Config
 from onwrist_export.evaluate import ClassRow, RateRow
 from onwrist_export.metrics import Score
+from onwrist_export.parity import Parity
 from onwrist_export.probe import ProbeRow, TuningRow
 
 
@@ -121,4 +122,42 @@ def tuning(rows: Sequence[TuningRow]) -> str:
             ]
             for people, draw, missing in keys
         ),
+    )
+
+
+def parity(found: Parity) -> str:
+    """Float against INT8 by condition, engines against each other, and the worst layer."""
+    tasks = list(dict.fromkeys(t.task for c in found.conditions for t in c.tasks))
+    rows = []
+    for condition in found.conditions:
+        by_name = {task.task: task for task in condition.tasks}
+        cells = (
+            f"{by_name[t].fp32:.3f} / {by_name[t].int8:.3f}, flips {by_name[t].flips:.1%}"
+            if t in by_name
+            else ""
+            for t in tasks
+        )
+        rows.append(
+            [
+                condition.name,
+                f"{condition.sqnr:.1f}",
+                f"{condition.centred_cosine:.4f} ({condition.centred_cosine_p5:.4f})",
+                *cells,
+            ]
+        )
+    header = ["windows", "SQNR (dB)", "centred cosine (5th percentile)"]
+    metrics = {t.task: t.metric for c in found.conditions for t in c.tasks}
+    text = markdown([*header, *(f"{t}, {metrics[t]}: float / INT8" for t in tasks)], rows)
+    agreement = markdown(
+        ["engine", "int8 outputs equal", "most off", "same int8 input"],
+        (
+            [a.engine, f"{a.equal:.2%}", str(a.off), "yes" if a.input_equal else "no"]
+            for a in found.agreements
+        ),
+    )
+    worst = min(found.layers, key=lambda layer: layer.sqnr)
+    return (
+        f"{text}\nAgainst {found.agreements[0].reference}:\n\n{agreement}\n"
+        f"The layer that adds most noise is {found.worst_layer}; the noisiest is "
+        f"{worst.name} ({worst.sqnr:.1f} dB).\n"
     )

@@ -110,7 +110,7 @@ def _evidence(
 ) -> list[Evidence]:
     if not len(known):
         raise InputError(
-            f"no window of the validation subjects has a {task.name} label; calibration needs some"
+            f"no window of the validation subjects has a {task.name} label to calibrate by"
         )
     graph.eval()
     head = graph.rates[task.name]
@@ -141,4 +141,3 @@ def _class_head(
     logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in both])
     calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(both)))
     return head
-

@@ -61,15 +61,15 @@ def test_absent_channels_are_unobserved_and_zero(config: Config) -> None:
     assert (grid.values[1:] == 0).all()
 
 
-def test_an_unknown_class_or_subject_is_named(config: Config) -> None:
+def test_an_unknown_class_or_subject_is_named(config: Config, tmp_path: Path) -> None:
     odd = Recording("r", "S1", steady(1.0).signals, (Label("stress", 0, 60, "angry"),))
     with pytest.raises(InputError, match="angry"):
         cut_windows([to_grid(odd, config)], config, 64)
     with pytest.raises(InputError, match="S99"):
         of_subjects([to_grid(steady(1.0), config)], ["S99"])
-    nobody = Recording("r", None, steady(1.0).signals)
+    write_recording(Recording("r", None, steady(1.0).signals), tmp_path)
     with pytest.raises(InputError, match="names no subject"):
-        to_grid(nobody, config)
+        load_grids(tmp_path, config)
 
 
 def test_the_folder_format_trains_like_the_recording_itself(

@@ -93,13 +93,10 @@ def test_a_trained_checkpoint_gives_the_same_outputs_after_reading(
     config: Config, grids: list[Grid], trained: Trained, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.safetensors"
-    store.save_trained(path, trained, "onwrist-export train")
-    again, command = store.load_trained(path)
-    assert (again.config, again.rules, command) == (
-        config,
-        trained.rules,
-        "onwrist-export train",
-    )
+    store.save_trained(path, trained, ["onwrist-export train"])
+    again, commands = store.load_trained(path)
+    assert (again.config, again.rules) == (config, trained.rules)
+    assert commands == ["onwrist-export train"]
     windows = cut_windows(grids[4:5], config, 256)
     before, after = (graph_predictor(t.graph)(windows) for t in (trained, again))
     assert before.keys() == {"embedding", "heart_rate", "stress"}
@@ -111,7 +108,7 @@ def test_checkpoints_of_another_kind_or_damaged_are_refused(
     trained: Trained, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.safetensors"
-    store.save_trained(path, trained, "c")
+    store.save_trained(path, trained, ["c"])
     with pytest.raises(CheckpointError, match="'trained' checkpoint"):
         store.load_pretrained(path)
     path.write_bytes(path.read_bytes()[:1000])

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"pretraining on {len(subjects)} people, {config.pretrain.steps} steps")
     learn = of_subjects(grids, subjects)
     model, losses = training.pretrain(learn, config, progress=watching())
-    store.save_pretrained(arguments.output, model, config, command_line())
+    store.save_pretrained(arguments.output, model, config, [command_line()])
     loss = round(losses[-1], 5) if losses else None
     result = {"checkpoint": str(arguments.output), "masked_mse": loss, "subjects": subjects}
     return finish(arguments, result, f"wrote {arguments.output}; masked MSE at the end {loss}")

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         trained, _ = store.load_trained(arguments.checkpoint)
         name, model, config = "tuned", trained.graph.encoder, trained.config
     else:
-        name, (model, config) = "pretrained", store.load_pretrained(arguments.checkpoint)
+        name, (model, config, _) = "pretrained", store.load_pretrained(arguments.checkpoint)
     grids = load_grids(arguments.recordings, config)
     say("fitting probes")
     encoders = {name: model, "random": probe.random_encoder(grids, config)}

@@ -41,20 +41,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = configured(arguments, "train")
-    encoder = _encoder(arguments, config)
+    encoder, commands = _encoder(arguments, config)
     grids = load_grids(arguments.recordings, config)
     trained = train.train(encoder, grids, config, say, progress=watching())
-    store.save_trained(arguments.output, trained, command_line())
+    store.save_trained(arguments.output, trained, [*commands, command_line()])
     rules = msgspec.to_builtins(trained.rules)
     result = {"checkpoint": str(arguments.output), "rules": rules}
     return finish(arguments, result, f"wrote {arguments.output}")
 
 
-def _encoder(arguments: argparse.Namespace, config: Config) -> HiMAE:
+def _encoder(arguments: argparse.Namespace, config: Config) -> tuple[HiMAE, list[str]]:
     if arguments.from_scratch:
         torch.manual_seed(config.seed)
-        return HiMAE(config.himae)
-    model, made_with = store.load_pretrained(arguments.encoder)
+        return HiMAE(config.himae), []
+    model, made_with, commands = store.load_pretrained(arguments.encoder)
     if made_with.himae != config.himae or made_with.scalings != config.scalings:
         raise InputError(
             f"{arguments.encoder} was pretrained with other channels, window or encoder sizes "
@@ -65,4 +65,4 @@ def _encoder(arguments: argparse.Namespace, config: Config) -> HiMAE:
             f"{arguments.encoder} was pretrained on another split; its test subjects are "
             f"{list(made_with.split.test)}, the configuration's {list(config.split.test)}"
         )
-    return model
+    return model, commands

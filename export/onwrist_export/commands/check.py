@@ -1,0 +1,46 @@
+"""Compare float and INT8, and every file with every engine; judge a trained model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+import torch
+
+from onwrist_export import steps, tables
+from onwrist_export.commands.options import add_threads, finish, say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="folder that quantize wrote")
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="RECORDINGS",
+        help="check on these: test subjects of a trained model (default: simulated signals)",
+    )
+    add_output(parser)
+    add_threads(parser)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="also write the comparison here as JSON (it always goes into the folder)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    torch.set_num_threads(arguments.threads)
+    parity = steps.check_folder(arguments.folder, arguments.recordings, say)
+    if arguments.output:
+        steps.artifact.write_record(arguments.output, parity)
+    finish(arguments, msgspec.to_builtins(parity), tables.parity(parity))
+    for failure in parity.failures:
+        print(f"onwrist-export: fails: {failure}", file=sys.stderr)
+    return 1 if parity.failures else 0
