@@ -258,7 +258,7 @@ def _agreement(
             difference = np.abs(other - shift - value)
             differing += int((difference > 0).sum())
             total += difference.size
-            if tensor == tensors[0]:
+            if tensor == network.ENCODER_INPUT + QUANTIZED:
                 input_equal &= not difference.any()
             if difference.max() > off:
                 off, worst = int(difference.max()), tensor.removesuffix(QUANTIZED)

@@ -44,14 +44,13 @@ def conv(scope: Scope, node: NodeProto) -> None:
     kernel = weights.shape[2]
     length = x.shape[TIME]
     produced = (length + before + after - kernel) // stride + 1
-    needed = (produced - 1) * stride + kernel - length
-    padding = schema.Padding.SAME
-    if needed <= 0:
-        padding = schema.Padding.VALID
-    elif before != needed // 2 or produced != -(-length // stride):
-        # SAME puts the odd sample of padding at the end, PyTorch at the start
-        x = _pad_time(scope, x, f"{node.name}/padded", before, needed - before)
-        padding = schema.Padding.VALID
+    needed = max((produced - 1) * stride + kernel - length, 0)
+    padding = schema.Padding.VALID
+    if produced == -(-length // stride) and before == needed // 2:
+        padding = schema.Padding.SAME
+    elif before or needed:
+        # SAME would put the odd sample of padding at the end, PyTorch has it at the start
+        x = _pad_time(scope, x, f"{node.name}/padded", before, max(needed - before, 0))
     options = schema.Conv2DOptionsT()
     options.padding = padding
     options.strideW, options.strideH = stride, 1

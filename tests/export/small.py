@@ -1,0 +1,102 @@
+"""Random graphs and windows, small enough that a test takes a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from onwrist_export.data import Windows
+from onwrist_export.graph import DeployGraph
+from onwrist_export.heads import ClassHead, RateHead
+from onwrist_export.himae import HiMAE, HiMAEConfig
+from onwrist_export.normalize import Scaling
+from onwrist_runtime.manifest import Channel, Task
+
+CHANNELS = ("ppg", "eda", "temp")
+RATE = 25.0
+TASKS = (
+    Task(
+        name="heart_rate",
+        kind="regression",
+        unit="bpm",
+        required={"ppg": 0.15},
+        minimum_confidence=0.2,
+    ),
+    Task(
+        name="stress",
+        kind="classification",
+        labels=("rest", "stress"),
+        required={},
+        any_of=dict.fromkeys(CHANNELS, 0.15),
+        minimum_confidence=0.5,
+    ),
+)
+
+
+def windows(count: int, channels: int = 3, samples: int = 64, seed: int = 0) -> Windows:
+    """Pulses with noise, spans and whole channels missing, and labels by chance."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(samples) / RATE
+    beats = rng.uniform(0.8, 2.4, (count, 1, 1))
+    values = np.sin(2 * np.pi * (beats * time + rng.random((count, channels, 1))))
+    values += 0.2 * rng.normal(size=values.shape)
+    observed = np.ones(values.shape, bool)
+    for row in observed.reshape(-1, samples)[::2]:
+        start = rng.integers(samples)
+        row[start : start + samples // 4] = False
+    observed[::7, 1:] = False
+    values = np.where(observed, values, 0).astype(np.float32)
+    targets = {
+        "heart_rate": 60 * beats[:, 0, 0],
+        "stress": rng.integers(0, 2, count).astype(np.float64),
+    }
+    people = np.array([f"S{i % 3}" for i in range(count)])
+    return Windows(values, observed, np.arange(count) * 1.0, people, targets)
+
+
+def graph(
+    activation: str = "relu",
+    padding: str = "same",
+    samples: int = 64,
+    heads: bool = True,
+    observed_input: bool = True,
+    widths: tuple[int, ...] = (8, 12),
+) -> DeployGraph:
+    """An untrained graph over `CHANNELS` whose batch norms have seen some windows."""
+    torch.manual_seed(0)
+    channels = len(CHANNELS)
+    config = HiMAEConfig(
+        inputs=channels * (2 if observed_input else 1),
+        outputs=channels,
+        widths=widths,
+        rate=RATE,
+        samples=samples,
+        activation=activation,
+        padding=padding,
+    )
+    scalings = [Scaling("window"), Scaling("fixed", 0.1, 1.5), Scaling("fixed", 0.0, 1.2)]
+    rates = {"heart_rate": RateHead(2 * sum(widths), hidden=8)} if heads else {}
+    made = DeployGraph(HiMAE(config), scalings, rates, observed_input=observed_input)
+    if heads:
+        made.classes["stress"] = ClassHead(made.context_size, 8, 2)
+    made.train()
+    with torch.no_grad():
+        for seed in range(10):
+            some = windows(16, channels, samples, seed)
+            made(torch.from_numpy(some.values), torch.from_numpy(some.observed).float())
+    return made.eval()
+
+
+def described_channels() -> tuple[Channel, ...]:
+    return tuple(
+        Channel(
+            name=name,
+            sensor=name,
+            unit="a.u.",
+            polarity="up",
+            minimum=-10.0,
+            maximum=10.0,
+            normalization="window" if name == "ppg" else "fixed",
+        )
+        for name in CHANNELS
+    )

@@ -1,0 +1,200 @@
+"""The files in engines and on processors that cannot share this environment.
+
+tflite-runtime needs NumPy 1 and Python 3.11 or older, TFLite-Micro pulls in its own
+packages, and a processor without VNNI is emulated.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import small
+from numpy.typing import NDArray
+
+from onwrist_export import flatbuffer, network
+from onwrist_export.check import QUANTIZED, check, onnx_run, run_all
+from onwrist_export.pack import Description, pack, stages
+from onwrist_export.parity import TRAINED
+from onwrist_export.quantize import QuantizedModel, quantize
+from onwrist_runtime.processor import has_vnni
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("run_elsewhere.py")
+SAMPLES, WIDTHS = 256, (16, 32, 64, 128, 256)
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@pytest.fixture(scope="module")
+def model() -> QuantizedModel:
+    """The shipped sizes, so that differences grow through as many layers."""
+    graph = small.graph(samples=SAMPLES, widths=WIDTHS)
+    return quantize(graph, small.windows(40, samples=SAMPLES))
+
+
+@pytest.fixture(scope="module")
+def integers(model: QuantizedModel) -> list[str]:
+    """The int8 output of every layer."""
+    return [n.output[0] for n in model.s8.graph.node if n.op_type == "QuantizeLinear"]
+
+
+@pytest.fixture(scope="module")
+def expected(model: QuantizedModel, integers: list[str]) -> Arrays:
+    """What ONNX Runtime gives here on s8."""
+    some = small.windows(16, samples=SAMPLES, seed=5)
+    return run_all(onnx_run(network.expose(model.s8, integers)), some)
+
+
+def elsewhere(
+    command: list[str], engine: str, model: bytes, outputs: list[str], folder: Path
+) -> Arrays:
+    """Outputs of a model file for the windows of `expected`, run by another interpreter."""
+    some = small.windows(16, samples=SAMPLES, seed=5)
+    observed = some.observed.astype(np.float32)
+    np.savez(folder / "in.npz", values=some.values, observed=observed, outputs=outputs)
+    (folder / "model").write_bytes(model)
+    files = [str(folder / name) for name in ("model", "in.npz", "out.npz")]
+    subprocess.run([*command, str(SCRIPT), engine, *files], check=True, timeout=570)
+    with np.load(folder / "out.npz") as found:
+        return {n: _layout(found[n].astype(np.float64)) for n in found.files}
+
+
+def _layout(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(W, 1, L, C) of TFLite as (W, C, L)."""
+    return array[:, 0].transpose(0, 2, 1) if array.ndim == 4 else array
+
+
+def python_with(name: str, *packages: str) -> str:
+    """The interpreter of a virtual environment of its own, made on first use."""
+    folder = REPOSITORY / f".venv-{name}"
+    python, ready = folder / "bin" / "python", folder / ".ready"
+    if sys.version_info[:2] > (3, 11):
+        pytest.skip(f"{name} needs Python 3.11")
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        made = subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", *packages],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            pytest.skip(f"cannot install {' '.join(packages)}: {made.stderr[-300:]}")
+        ready.touch()
+    return str(python)
+
+
+def tflite_runtime() -> str:
+    return python_with("tflite", "tflite-runtime==2.14.0", "numpy<2", "msgspec", "safetensors")
+
+
+def exposed(model: QuantizedModel, integers: list[str]) -> tuple[bytes, list[str]]:
+    """`model.tflite` with every int8 tensor as an output, and the names of all outputs."""
+    names = [*(o.name for o in model.s8.graph.output), *integers]
+    return flatbuffer.expose(model.tflite, integers), names
+
+
+@pytest.mark.parametrize("engine", ["tflite-runtime", "tflite-micro"])
+def test_engines_that_round_otherwise_stay_within_three_steps(
+    engine: str, model: QuantizedModel, integers: list[str], expected: Arrays, tmp_path: Path
+) -> None:
+    python = tflite_runtime()
+    if engine == "tflite-micro":
+        python = python_with("micro", "--pre", "tflite-micro")
+    found = elsewhere([python], engine, *exposed(model, integers), tmp_path)
+    assert found.keys() == expected.keys()
+    np.testing.assert_array_equal(found[integers[0]], expected[integers[0]])
+    for stage in range(1, len(WIDTHS) + 1):
+        name = f"stage{stage}{QUANTIZED}"
+        assert np.abs(found[name] - expected[name]).max() <= 3
+    assert np.abs(found["heart_rate"] - expected["heart_rate"]).max() < 0.5
+
+
+def test_tflite_runtime_passes_verification(model: QuantizedModel, tmp_path: Path) -> None:
+    path = tmp_path / "small.onwrist"
+    held_out = small.windows(16, samples=SAMPLES, seed=7)
+    description = Description(
+        name="small",
+        version="1.0.0",
+        description="A random graph.",
+        licence="Apache-2.0",
+        rate=small.RATE,
+        samples=SAMPLES,
+        channels=small.described_channels(),
+        embedding=stages(small.graph(widths=WIDTHS).encoder.config),
+        tasks=small.TASKS,
+    )
+    parity = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    pack(path, model, parity, description, held_out, "")
+    program = (
+        "import sys; from onwrist_runtime import bundle, engines, verify\n"
+        "opened = bundle.read(sys.argv[1])\n"
+        "report = verify.verify(opened, engines.open_engine(opened, 'tflite-runtime'))\n"
+        "print(report); sys.exit(not report.passed)"
+    )
+    subprocess.run(
+        [tflite_runtime(), "-c", program, str(path)],
+        check=True,
+        env={"PYTHONPATH": str(REPOSITORY / "runtime")},
+    )
+
+
+@pytest.fixture(scope="module")
+def haswell() -> list[str]:
+    """Python on an emulated x86 without VNNI."""
+    qemu = shutil.which("qemu-x86_64")
+    if qemu is None:
+        pytest.skip("qemu-x86_64 is not installed (Debian: qemu-user)")
+    return [qemu, "-cpu", "Haswell", sys.executable]
+
+
+def test_without_vnni_s8_and_tflite_are_exact(
+    haswell: list[str],
+    model: QuantizedModel,
+    integers: list[str],
+    expected: Arrays,
+    tmp_path: Path,
+) -> None:
+    s8 = network.expose(model.s8, integers).SerializeToString()
+    tflite, names = exposed(model, integers)
+    for engine, content in (("onnxruntime", s8), ("litert", tflite)):
+        found = elsewhere(haswell, engine, content, names, tmp_path)
+        for name in integers:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+def test_without_vnni_u8_is_wrong_and_not_chosen(
+    haswell: list[str],
+    model: QuantizedModel,
+    integers: list[str],
+    expected: Arrays,
+    tmp_path: Path,
+) -> None:
+    """Why both files are shipped: products of u8 and s8 saturate in 16 bits."""
+    u8 = network.expose(model.u8, integers).SerializeToString()
+    found = elsewhere(haswell, "onnxruntime", u8, [], tmp_path)
+    last = f"stage{len(WIDTHS)}{QUANTIZED}"
+    assert (found[last] - 128 == expected[last]).mean() < 0.9
+    program = "from onwrist_runtime.processor import has_vnni; print(has_vnni())"
+    printed = subprocess.run(
+        [*haswell, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert printed.stdout.strip() == "False"
+
+
+@pytest.mark.skipif(not has_vnni(), reason="this processor has no VNNI")
+def test_with_vnni_u8_is_exact(
+    model: QuantizedModel, integers: list[str], expected: Arrays
+) -> None:
+    some = small.windows(16, samples=SAMPLES, seed=5)
+    exposed_u8: onnx.ModelProto = network.expose(model.u8, integers)
+    found = run_all(onnx_run(exposed_u8), some)
+    for name in integers:
+        np.testing.assert_array_equal(found[name] - 128, expected[name], err_msg=name)

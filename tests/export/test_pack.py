@@ -1,0 +1,152 @@
+"""A bundle is written only when every limit is kept, whole or not at all."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import safetensors.numpy
+import small
+
+from onwrist_export.check import check
+from onwrist_export.pack import Description, golden_windows, pack, stages
+from onwrist_export.parity import TRAINED, Parity
+from onwrist_export.quantize import QuantizedModel, quantize
+from onwrist_runtime import bundle
+from onwrist_runtime.engines import open_engine, usable
+from onwrist_runtime.errors import ParityError
+from onwrist_runtime.verify import verify
+
+HELD_OUT = small.windows(24, seed=7)
+
+
+@pytest.fixture(scope="module")
+def model() -> QuantizedModel:
+    return quantize(small.graph(), small.windows(24))
+
+
+@pytest.fixture(scope="module")
+def parity(model: QuantizedModel) -> Parity:
+    return check(model, HELD_OUT, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+
+
+DESCRIPTION = Description(
+    name="small",
+    version="1.0.0",
+    description="A random graph.",
+    licence="Apache-2.0",
+    rate=small.RATE,
+    samples=64,
+    channels=small.described_channels(),
+    embedding=stages(small.graph().encoder.config),
+    tasks=small.TASKS,
+)
+
+
+def test_a_packed_bundle_proves_itself_with_every_engine(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onwrist"
+    pack(path, model, parity, DESCRIPTION, HELD_OUT, "# small\n")
+    opened = bundle.read(path)
+    assert {"litert", "onnxruntime"} <= set(usable(opened))
+    for engine in usable(opened):
+        assert verify(opened, open_engine(opened, engine)).passed
+    assert opened.members["CARD.md"] == b"# small\n"
+    assert msgspec.json.decode(opened.members["parity.json"], type=Parity) == parity
+    assert [p.name for p in tmp_path.iterdir()] == ["small.onwrist"]
+
+
+def test_golden_vectors_catch_another_models_graph(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onwrist"
+    pack(path, model, parity, DESCRIPTION, HELD_OUT, "")
+    opened = bundle.read(path)
+    other = quantize(small.graph(), small.windows(24), exclude=["stage1.conv1"])
+    members = {**opened.members, **other.files}
+    bundle.write(path, opened.manifest, members)
+    swapped = bundle.read(path)
+    reports = [verify(swapped, open_engine(swapped, e)) for e in ("litert", "onnxruntime")]
+    assert not any(report.passed for report in reports)
+
+
+def test_golden_windows_hold_every_kind_of_missingness() -> None:
+    whole = replace(
+        HELD_OUT, observed=HELD_OUT.observed | (np.arange(24) % 5 == 0)[:, None, None]
+    )
+    chosen = golden_windows(whole, list(small.CHANNELS), small.RATE)
+    coverage = chosen.observed.mean(axis=2)
+    assert (coverage == 1).all(axis=1).any()
+    for channel in range(3):
+        others = np.arange(3) != channel
+        assert ((coverage[:, channel] == 0) & (coverage[:, others] > 0).all(axis=1)).any()
+    assert (chosen.observed.sum(axis=(1, 2)) == 1).any()
+    assert (coverage.max(axis=1) < 0.3).any()
+    assert not chosen.values[~chosen.observed].any()
+
+
+def test_golden_outputs_are_those_of_each_format(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onwrist"
+    pack(path, model, parity, DESCRIPTION, HELD_OUT, "")
+    golden = safetensors.numpy.load(bundle.read(path).members["golden.safetensors"])
+    for name in ("embedding", "heart_rate", "stress"):
+        first, second = golden[f"onnx/{name}"], golden[f"tflite/{name}"]
+        assert np.ptp(first) > 0
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
+
+
+def test_what_fails_the_gate_is_not_written(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onwrist"
+    bad = replace(parity.conditions[0], centred_cosine=0.9)
+    failing = replace(parity, conditions=(bad, *parity.conditions[1:]))
+    with pytest.raises(ParityError, match=r"0\.9000 with nothing taken away, below 0\.98"):
+        pack(path, model, failing, DESCRIPTION, HELD_OUT, "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_check_of_other_files_does_not_count(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    other = replace(model, tflite=model.tflite + b"\0")
+    with pytest.raises(ParityError, match="not the ones that were checked"):
+        pack(tmp_path / "small.onwrist", other, parity, DESCRIPTION, HELD_OUT, "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
+    model: QuantizedModel, parity: Parity, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.onwrist"
+    pack(path, model, parity, DESCRIPTION, HELD_OUT, "the old card")
+    before = path.read_bytes()
+    # writing beyond this size fails as on a full disk, with an OSError and not a signal
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            pack(path, model, parity, DESCRIPTION, HELD_OUT, "the new card")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [p.name for p in tmp_path.iterdir()] == ["small.onwrist"]
+    assert path.read_bytes() == before
+
+
+def test_stages_slice_the_embedding() -> None:
+    found = stages(small.graph().encoder.config)
+    assert [(s.name, s.start, s.stop, s.stride) for s in found] == [
+        ("stage1", 0, 8, 2),
+        ("stage2", 8, 20, 4),
+    ]
+    assert [s.receptive_field for s in found] == [13, 37]
