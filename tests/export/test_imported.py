@@ -12,10 +12,9 @@ import onwrist
 from onwrist.readers import write_recording
 from onwrist.simulate import simulate
 from onwrist_export import checkpoints
+from onwrist_export.cli import main
 from onwrist_export.himae import HiMAE, HiMAEConfig
-from onwrist_export.imported import import_encoder
 from onwrist_runtime import bundle
-from onwrist_runtime.errors import InputError, ParityError
 
 CONFIG = HiMAEConfig(widths=(8, 12, 16), rate=25.0, samples=100)
 
@@ -36,7 +35,7 @@ def checkpoint(tmp_path: Path) -> Path:
 @torch.no_grad()
 def test_the_embedding_is_every_stage_mean(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "tiny.onwrist"
-    import_encoder(checkpoint, out)
+    assert main(["quantize", str(checkpoint), "-o", str(out)]) == 0
     encoder = checkpoints.load(checkpoint)
     model = onwrist.load(out)
     assert (model.rate, model.window_samples, model.tasks) == (25.0, 100, ())
@@ -49,36 +48,26 @@ def test_the_embedding_is_every_stage_mean(checkpoint: Path, tmp_path: Path) -> 
     assert np.abs(found - expected).max() < 0.05 * np.ptp(expected)
 
 
-def test_the_card_says_that_calibration_was_simulated(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_card_says_what_was_calibrated_on_and_which_engines_suit(
+    checkpoint: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "tiny.onwrist"
-    import_encoder(checkpoint, out)
+    main(["quantize", str(checkpoint), "-o", str(out)])
     card = bundle.read(out).members["CARD.md"].decode()
-    assert "calibrated on simulated signals" in card
-    assert "--calibrate RECORDINGS" in card
-    assert "Not TFLite-Micro, which has no GELU" in card
-
-
-def test_recordings_are_calibrated_on_when_given(checkpoint: Path, tmp_path: Path) -> None:
-    folder, out = tmp_path / "recordings", tmp_path / "tiny.onwrist"
-    for seed in range(2):
-        write_recording(simulate(60, seed), folder / str(seed))
-    import_encoder(checkpoint, out, recordings=folder / "0")
+    assert "simulated signals" in card
+    assert "not TFLite-Micro, which has no GELU" in card
+    recording = tmp_path / "seven"
+    write_recording(simulate(60, seed=7), recording)
+    main(["quantize", str(checkpoint), "-o", str(out), "--calibrate", str(recording)])
     card = bundle.read(out).members["CARD.md"].decode()
-    assert "calibrated on recordings of 0" in card
-    assert "simulated" not in card
+    assert "windows of seven" in card
+    assert "simulated signals" not in card
 
 
-def test_recordings_without_the_channel_are_refused(checkpoint: Path, tmp_path: Path) -> None:
-    out = tmp_path / "tiny.onwrist"
-    with pytest.raises(InputError, match="with gyro; these recordings give 0"):
-        import_encoder(checkpoint, out, channels=["gyro"])
-    with pytest.raises(InputError, match="has 1 inputs, but 2 channels are named: ppg, eda"):
-        import_encoder(checkpoint, out, channels=["ppg", "eda"])
-    assert not out.exists()
-
-
-def test_an_encoder_that_eight_bits_ruin_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    """One weight of a channel 10,000 times the others leaves no steps for those."""
+def test_an_encoder_that_eight_bits_ruin_is_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One input channel 10,000 times the others leaves no steps for those."""
     content = torch.load(checkpoint, weights_only=True)
     for stage in range(3):
         for part in ("main_path.0", "main_path.3", "shortcut.0"):
@@ -86,8 +75,27 @@ def test_an_encoder_that_eight_bits_ruin_is_refused(checkpoint: Path, tmp_path: 
             weight[:, 0, 0] *= 1e4
     torch.save(content, checkpoint)
     out = tmp_path / "tiny.onwrist"
-    with pytest.raises(
-        ParityError, match=r"centred cosine .* below 0\.97.*worst layer is stage"
-    ):
-        import_encoder(checkpoint, out)
+    assert main(["quantize", str(checkpoint), "-o", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "centred cosine" in said
+    assert "below 0.97" in said
+    assert "worst layer is stage" in said
     assert not out.exists()
+
+
+def test_a_checkpoint_that_needs_code_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "code.ckpt"
+    torch.save(torch.nn.Linear(2, 2), path)
+    assert main(["quantize", str(path), "-o", str(tmp_path / "out.onwrist")]) == 2
+    assert "pickle code" in capsys.readouterr().err
+
+
+def test_the_official_checkpoint_becomes_a_bundle(shared_interop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "official.onwrist"
+    path = shared_interop / "himae_ppg_25hz_10s.ckpt"
+    assert main(["quantize", str(path), "-o", str(out)]) == 0
+    manifest = bundle.read(out).manifest
+    assert manifest.outputs == {"embedding": (1, 496)}
+    assert [s.name for s in manifest.embedding] == [f"stage{k}" for k in range(1, 6)]
