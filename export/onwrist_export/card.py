@@ -121,10 +121,14 @@ def _results(found: Results, source: Source) -> str:
         f"5 s. The mean of training is {source.constants[rate.name]:.1f} {unit}.\n\n"
         f"{tables.rates(found.rates, unit)}\n"
         f"By subject, {INT8}:\n\n{tables.rates_by_subject(found.rates, INT8)}\n"
-        f"With every other channel absent the error is {found.first_channel_only:.2f} {unit}. "
-        "On test windows without a label, which are the less clean ones, it abstains on "
-        f"{found.unlabelled_abstained:.0%}.\n\n{trust}"
+        f"With every other channel absent the error is {found.first_channel_only:.2f} {unit}."
     )
+    if found.unlabelled_abstained is not None:
+        text += (
+            " On test windows without a label, which are the less clean ones, it abstains on "
+            f"{found.unlabelled_abstained:.0%}."
+        )
+    text += f"\n\n{trust}"
     for task in (t for t in config.tasks if t.kind == "class"):
         text += (
             f"\n## {task.name}\n\nOne window, cross-validation by subject over all labelled "

@@ -41,9 +41,10 @@ class TaskConfig(Record, kw_only=True):
 
     A "rate" takes the duration-weighted mean of the label spans inside a window, which
     must cover `label_seconds` of it; a "class" needs the whole window in one span.
-    `required` is the least coverage by channel, `any_of` the coverage that at least one
-    of the named channels must reach. `tolerance` is the error, in `unit`, that the
-    confidence of a rate is the probability of not exceeding.
+    When a class may be believed is configured: `required` is the least coverage by
+    channel, `any_of` the coverage that at least one of the named channels must reach. A
+    rate's own rules are fitted on validation subjects; `tolerance` is the error, in
+    `unit`, that its confidence is the probability of not exceeding.
     """
 
     name: str

@@ -40,14 +40,14 @@ class Results:
     """Everything measured on labelled recordings.
 
     `unlabelled_abstained` is the share of test windows without a label, the less clean
-    ones, on which the rate task abstains.
+    ones, on which the rate task abstains; None where all have labels.
     """
 
     people: dict[str, list[str]]
     rates: list[RateRow]
     first_channel_only: float
     trust: list[TrustRow]
-    unlabelled_abstained: float
+    unlabelled_abstained: float | None
     classes: list[ClassRow]
 
 
@@ -76,7 +76,9 @@ def measure(
         rates=rate_table(predictors, test, task, rules[task.name], constants[task.name], rate),
         first_channel_only=float(np.abs(only - known.targets[task.name]).mean()),
         trust=_trust(int8, known, task, rules[task.name], rate),
-        unlabelled_abstained=_abstained(int8, unknown, task, rules[task.name]),
+        unlabelled_abstained=_abstained(int8, unknown, task, rules[task.name])
+        if len(unknown)
+        else None,
         classes=[
             row
             for t in config.tasks
@@ -100,6 +102,8 @@ def _trust(
         damaged = first_channel_missing(known, share, rate)
         value, confidence = predict(damaged)[task.name].T
         answered = _answers(confidence, damaged, rules)
+        if not answered.any():
+            continue
         right = np.abs(value - known.targets[task.name]) <= task.tolerance
         rows.append(
             TrustRow(

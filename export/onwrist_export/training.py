@@ -164,6 +164,7 @@ def tune_rate(
 
 def _fit(module: _Scheduled, examples: Examples, steps: int, progress: bool) -> list[float]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    module.train()
     curve = Curve(steps)
     trainer = lightning.Trainer(
         max_steps=steps,
