@@ -84,6 +84,17 @@ class Pretraining(Budget, kw_only=True):
     mask_ratio: float
 
 
+class Tuning(Budget, kw_only=True):
+    """Supervised tuning beside the masked task, so that the encoder forgets no channel.
+
+    Each step adds the masked task's loss, times `reconstruction`, over
+    `reconstruction_batch` windows of which any channel may be gone.
+    """
+
+    reconstruction: float
+    reconstruction_batch: int
+
+
 class Config(Record, kw_only=True):
     """One training configuration, whole."""
 
@@ -99,7 +110,7 @@ class Config(Record, kw_only=True):
     tasks: tuple[TaskConfig, ...]
     split: Split
     pretrain: Pretraining
-    train: Budget
+    train: Tuning
     classify: Budget
 
     @property

@@ -28,7 +28,8 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """Batches of values (B, C, N), observed (B, C, N) as 0/1, and rate (B,).
 
     Without a task the rate is NaN and windows are drawn from everywhere at the speed
-    they were recorded.
+    they were recorded. The first channel, which rates are read from, is there at least
+    in part, unless `first_may_go`.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         batch: int,
         task: TaskConfig | None,
         seed: int,
+        first_may_go: bool = False,
     ) -> None:
+        self.first_may_go = first_may_go
         self.samples = config.window.samples
         self.rate = config.window.rate
         self.batch = batch
@@ -117,7 +120,7 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         scattered = rng.uniform(0.0, 0.3, windows) * (rng.random(windows) < 0.1)
         kept &= rng.random(shape) >= scattered[:, None, None]
         present = drop_channels(rng, windows, channels, each=0.25, all_but_first=0.15)
-        present[:, 0] = True
+        present[:, 0] |= not self.first_may_go
         return kept & present[..., None]
 
 

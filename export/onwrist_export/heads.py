@@ -94,8 +94,8 @@ class RateHead(nn.Module):
         """Value (B, 1) and log-odds (B, 1) of the mass within `tolerance` of it."""
         sharp = torch.softmax(logits * self.sharpness, dim=1)
         value = torch.exp((sharp * torch.log(self.rates)).sum(1, keepdim=True))
-        beyond = torch.relu((self.rates - value).abs() - self.tolerance)
-        near = torch.relu(1.0 - beyond * (1.0 / self.tolerance))
+        # one within the tolerance, zero from twice the tolerance on
+        near = torch.clamp(2.0 - (self.rates - value).abs() * (1.0 / self.tolerance), 0.0, 1.0)
         mass = (torch.softmax(logits, dim=1) * near).sum(1, keepdim=True)
         return value, torch.log(mass + EPSILON) - torch.log(1.0 + EPSILON - mass)
 

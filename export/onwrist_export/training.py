@@ -9,15 +9,16 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
-from onwrist_export.config import Budget, Config, Pretraining
+from onwrist_export.config import Budget, Config, Pretraining, Tuning
 from onwrist_export.data import Grid
 from onwrist_export.examples import Examples
 from onwrist_export.graph import pool
@@ -27,6 +28,9 @@ from onwrist_export.normalize import Normalize
 
 WARM_UP = 0.1
 SETTLING_BATCHES = 40
+MOMENTUM = 0.1  # of batch-norm statistics, PyTorch's own
+
+Batch = tuple[Tensor, Tensor, Tensor]  # values, observed, rate
 
 
 class _Scheduled(lightning.LightningModule):
@@ -52,47 +56,80 @@ class _Scheduled(lightning.LightningModule):
         }
 
 
-class MaskedAutoencoding(_Scheduled):
+class MaskedTask:
     """Reconstruct masked patches; the loss counts what was masked and really observed."""
 
     def __init__(
-        self, model: HiMAE, normalize: Normalize, budget: Pretraining, seed: int
+        self, model: HiMAE, normalize: Normalize, patching: Pretraining, seed: int
     ) -> None:
-        super().__init__(budget)
         self.model = model
         self.normalize = normalize
-        self.patch, self.ratio = budget.patch, budget.mask_ratio
+        self.patch, self.ratio = patching.patch, patching.mask_ratio
         self.generator = torch.Generator().manual_seed(seed)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
-        values, observed, _ = batch
+    def loss(self, values: Tensor, observed: Tensor) -> Tensor:
         x = self.normalize(values, observed)
         masked = patch_mask(len(x), x.shape[-1], self.patch, self.ratio, self.generator)
         masked = masked.to(x.device)
         target = x[:, : values.shape[1]]
-        loss = masked_loss(self.model(x * ~masked).float(), target, masked & (observed > 0))
+        return masked_loss(self.model(x * ~masked).float(), target, masked & (observed > 0))
+
+
+class MaskedAutoencoding(_Scheduled):
+    """Pretraining: the masked task alone."""
+
+    def __init__(self, task: MaskedTask, budget: Budget) -> None:
+        super().__init__(budget)
+        self.model, self.normalize, self.task = task.model, task.normalize, task
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        values, observed, _ = batch
+        loss = self.task.loss(values, observed)
         self.log("loss", loss, prog_bar=True)
         return loss
 
 
 class RateTuning(_Scheduled):
-    """Encoder and rate head together, end to end."""
+    """Encoder and rate head together, end to end, and the masked task beside them."""
 
-    def __init__(
-        self, model: HiMAE, normalize: Normalize, head: RateHead, budget: Budget
-    ) -> None:
+    def __init__(self, task: MaskedTask, head: RateHead, budget: Tuning) -> None:
         super().__init__(budget)
-        self.encoder_layers = model.encoder_layers
-        self.encode = model.encode
-        self.normalize = normalize
+        self.model, self.normalize, self.task = task.model, task.normalize, task
         self.head = head
+        self.weight = budget.reconstruction
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
-        values, observed, rate = batch
-        features = torch.cat(pool(self.encode(self.normalize(values, observed))), dim=1)
+    def training_step(self, batch: tuple[Batch, Batch], index: int) -> Tensor:
+        (values, observed, rate), (any_values, any_observed, _) = batch
+        features = torch.cat(pool(self.model.encode(self.normalize(values, observed))), dim=1)
         loss = self.head.loss(self.head.mlp(features).float(), rate)
-        self.log("loss", loss, prog_bar=True)
+        self.log("rate", loss, prog_bar=True)
+        # masked windows must not enter the statistics that whole windows are scaled by
+        with statistics_kept(self.model):
+            loss = loss + self.weight * self.task.loss(any_values, any_observed)
         return loss
+
+
+@contextmanager
+def statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Leave running batch-norm statistics as they are."""
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.momentum = MOMENTUM
+
+
+class Pairs(IterableDataset[tuple[Batch, Batch]]):
+    """A batch of each of two streams."""
+
+    def __init__(self, first: Examples, second: Examples) -> None:
+        self.first, self.second = first, second
+
+    def __iter__(self) -> Iterator[tuple[Batch, Batch]]:
+        return zip(self.first, self.second, strict=False)
 
 
 class Curve(Callback):
@@ -117,9 +154,10 @@ def pretrain(
     torch.manual_seed(config.seed)
     model = HiMAE(config.himae)
     normalize = Normalize(config.scalings, config.encoder.observed_input)
-    task = MaskedAutoencoding(model, normalize, config.pretrain, config.seed)
+    task = MaskedTask(model, normalize, config.pretrain, config.seed)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
-    losses = _fit(task, examples, config.pretrain.steps, progress)
+    module = MaskedAutoencoding(task, config.pretrain)
+    losses = _fit(module, examples, config.pretrain.steps, progress)
     settle(model, grids, config)
     return model, losses
 
@@ -132,7 +170,6 @@ def settle(model: HiMAE, grids: Sequence[Grid], config: Config) -> None:
     activation of a whole window.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d)]
-    momentum = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over all batches
@@ -142,8 +179,8 @@ def settle(model: HiMAE, grids: Sequence[Grid], config: Config) -> None:
     for values, observed, _ in itertools.islice(examples, SETTLING_BATCHES):
         model(normalize(values, observed))
     model.eval()
-    for norm, kept in zip(norms, momentum, strict=True):
-        norm.momentum = kept
+    for norm in norms:
+        norm.momentum = MOMENTUM
 
 
 def tune_rate(
@@ -157,12 +194,19 @@ def tune_rate(
     """Train `model`'s encoder and `head` on rate task `name` in place; the loss curve."""
     torch.manual_seed(config.seed)
     normalize = Normalize(config.scalings, config.encoder.observed_input)
-    tuning = RateTuning(model, normalize, head, config.train)
-    examples = Examples(grids, config, config.train.batch, config.task(name), config.seed)
-    return _fit(tuning, examples, config.train.steps, progress)
+    task = MaskedTask(model, normalize, config.pretrain, config.seed)
+    budget = config.train
+    labelled = Examples(grids, config, budget.batch, config.task(name), config.seed)
+    anything = Examples(
+        grids, config, budget.reconstruction_batch, None, config.seed, first_may_go=True
+    )
+    module = RateTuning(task, head, budget)
+    return _fit(module, Pairs(labelled, anything), budget.steps, progress)
 
 
-def _fit(module: _Scheduled, examples: Examples, steps: int, progress: bool) -> list[float]:
+def _fit(
+    module: _Scheduled, examples: Examples | Pairs, steps: int, progress: bool
+) -> list[float]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     module.train()
     curve = Curve(steps)
