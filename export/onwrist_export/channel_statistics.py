@@ -16,7 +16,7 @@ LEVEL_FLOOR = 0.02  # least level whose logarithm is told apart
 
 
 class ChannelStatistics(nn.Module):
-    """Level, log level, log deviation, slope and log jerk by channel, standardized.
+    """Level, slope, log level, log deviation and log jerk by channel, standardized.
 
     The first `window_scaled` channels have arbitrary levels, which are left out. All
     statistics of a channel without one observed sample are zero, their mean.
@@ -42,15 +42,13 @@ class ChannelStatistics(nn.Module):
         pairs = observed[..., 1:] * observed[..., :-1]
         jerk = ((centred[..., 1:] - centred[..., :-1]).abs() * pairs).sum(-1) * share
         level, levelled = mean[:, self.levelless :], present[:, self.levelless :]
-        statistics = [
-            level,
-            torch.log(torch.clamp(level, min=LEVEL_FLOOR)),
-            torch.log(deviation + DEVIATION_FLOOR),
-            slope,
-            torch.log(jerk + JERK_FLOOR),
+        logarithms = [
+            torch.clamp(level, min=LEVEL_FLOOR),
+            deviation + DEVIATION_FLOOR,
+            jerk + JERK_FLOOR,
         ]
-        exist = [levelled, levelled, present, present, present]
-        return torch.cat(statistics, dim=1), torch.cat(exist, dim=1)
+        statistics = torch.cat([level, slope, torch.log(torch.cat(logarithms, dim=1))], dim=1)
+        return statistics, torch.cat([levelled, present, levelled, present, present], dim=1)
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:  # 2 x (B, C, N) -> (B, S)
         """`values` are zero where not observed."""

@@ -96,9 +96,9 @@ def test_statistics_see_only_what_is_observed() -> None:
     observed[2] = False
     found, exist = statistics.raw(*tensors(x, observed))
     assert found[0, 0].item() == pytest.approx(x[1][observed[1]].mean(), abs=1e-4)
-    deviations = found[0, 4:7].exp() - 1e-3
+    deviations = found[0, 7:10].exp() - 1e-3
     assert deviations[0].item() == pytest.approx(x[0][observed[0]].std(), abs=1e-3)
-    assert exist[0].reshape(-1).tolist() == [1, 0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0]
+    assert exist[0].reshape(-1).tolist() == [1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0]
     assert (statistics(*tensors(x, observed))[0][exist[0] == 0] == 0).all()
 
 

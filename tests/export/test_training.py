@@ -137,7 +137,7 @@ def test_contexts_of_absent_channels_are_zero(
     kept[:, 1:] = False
     context = classify.contexts(trained.graph, windows.without(kept))
     fixed, every = len(config.channels) - 1, len(config.channels)
-    ppg = [2 * fixed + k * every for k in range(3)]  # deviation, slope and jerk of ppg
+    ppg = [fixed, 2 * fixed + every, 2 * fixed + 2 * every]  # slope, deviation and jerk
     rate = [2 * fixed + 3 * every, 2 * fixed + 3 * every + 1]
     gone = [k for k in range(context.shape[1]) if k not in (*ppg, *rate)]
     assert (context[:, gone] == 0).all()
