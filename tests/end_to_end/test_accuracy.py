@@ -1,0 +1,90 @@
+"""The shipped bundle on people it never saw: as accurate as the README says, or this fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import onwrist
+from onwrist_export.baselines import fft_rate, lomb_scargle_rate
+from onwrist_export.calibrate import RateRules
+from onwrist_export.config import load_config
+from onwrist_export.data import Windows, cut_windows, of_subjects, to_grid
+from onwrist_export.evaluate import engine_predictor, first_channel_missing, rate_table
+from onwrist_runtime.engines import installed
+
+# Share of ppg missing -> mean absolute error in bpm over all windows, share unanswered.
+BOUNDS = {0.0: (0.5, 0.05), 0.25: (0.9, 0.10), 0.5: (1.65, 0.20), 0.75: (3.2, 0.40)}
+
+
+@pytest.fixture(scope="module")
+def windows(shared_data: Path) -> Windows:
+    """Labelled windows of the five test subjects."""
+    config = load_config()
+    folder = shared_data / "stress_predict_e4"
+    recordings = [onwrist.readers.read(folder / f"{s}.npz") for s in config.split.test]
+    grids = [to_grid(recording, config) for recording in recordings]
+    return cut_windows(of_subjects(grids, config.split.test), config, 64).labelled("heart_rate")
+
+
+@pytest.mark.parametrize("share", BOUNDS)
+def test_heart_rate_keeps_its_bounds_and_beats_the_spectra(
+    windows: Windows, share: float
+) -> None:
+    model = onwrist.load()
+    task = next(t for t in model.manifest.tasks if t.name == "heart_rate")
+    rules = RateRules(task.required["ppg"], task.minimum_confidence)
+    predict = engine_predictor(model.engine.run)
+    config = load_config()
+    rows = rate_table(
+        {"onwrist": predict}, windows, config.task("heart_rate"), rules, 79.0, 25.0, (share,)
+    )
+    found = {row.method: row for row in rows}
+    error, abstained = BOUNDS[share]
+    assert found["onwrist"].every.pooled <= error
+    assert found["onwrist"].abstained <= abstained
+    assert found["onwrist"].every.pooled < found["FFT peak"].every.pooled
+    assert found["onwrist"].every.pooled < found["Lomb-Scargle"].every.pooled
+
+
+@pytest.mark.parametrize("share", [0.95, 1.0])
+def test_it_abstains_where_a_constant_would_do_as_well(windows: Windows, share: float) -> None:
+    model = onwrist.load()
+    damaged = first_channel_missing(windows, share, 25.0)
+    every_tenth = range(0, len(damaged), 10)
+    results = [model.predict(damaged.values[k], damaged.observed[k]) for k in every_tenth]
+    assert all(r["heart_rate"].abstained for r in results)
+    assert all("ppg coverage" in str(r["heart_rate"].reason) for r in results)
+
+
+def test_heart_rate_needs_no_channel_but_ppg(windows: Windows) -> None:
+    kept = np.ones(windows.values.shape, bool)
+    kept[:, 1:] = False
+    value, _ = engine_predictor(onwrist.load().engine.run)(windows.without(kept))[
+        "heart_rate"
+    ].T
+    assert np.abs(value - windows.targets["heart_rate"]).mean() <= BOUNDS[0.0][0]
+
+
+def test_engines_decide_alike(windows: Windows) -> None:
+    if not (installed("litert") and installed("onnxruntime")):
+        pytest.skip("needs both engines")
+    few = first_channel_missing(windows.select(np.arange(0, len(windows), 20)), 0.5, 25.0)
+    models = [onwrist.load(engine=name) for name in ("litert", "onnxruntime")]
+    for values, observed in zip(few.values, few.observed, strict=True):
+        first, second = (m.predict(values, observed) for m in models)
+        for task in models[0].tasks:
+            assert first[task].abstained == second[task].abstained
+            assert first[task].label == second[task].label
+            if first[task].value is not None:
+                assert first[task].value == pytest.approx(second[task].value, abs=1e-2)
+
+
+def test_baselines_are_as_good_as_published(windows: Windows) -> None:
+    # an FFT peak is within 1.3 bpm of clean windows; a broken baseline would flatter us
+    ppg, seen = windows.values[:, 0], windows.observed[:, 0]
+    true = windows.targets["heart_rate"]
+    assert np.abs(fft_rate(ppg, seen, 25.0) - true).mean() < 1.6
+    assert np.abs(lomb_scargle_rate(ppg, seen, 25.0) - true).mean() < 1.4
