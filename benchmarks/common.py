@@ -1,0 +1,99 @@
+"""What the scripts share: a window to measure with, the conditions, and tables."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import onwrist
+from onwrist.simulate import simulate
+from onwrist_runtime.processor import has_vnni
+from onwrist_runtime.timeline import cut
+
+PACKAGES = ("onwrist", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
+
+
+def pin() -> int:
+    """Keep this process, and every thread it will start, on one core; which one it is."""
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def conditions() -> dict[str, str]:
+    """Processor, versions and how busy the machine is, in words."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": processor(),
+        "VNNI": "yes" if has_vnni() else "no",
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "load average": load_average(),
+    }
+
+
+def processor() -> str:
+    """The processor by its own name where the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that decide a figure, as far as they are installed."""
+    found = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def load_average() -> str:
+    """How many processes wanted a core over the last minute."""
+    return f"{os.getloadavg()[0]:.2f}"
+
+
+def window(model: onwrist.Model) -> NDArray[np.float32]:
+    """One window (C, N) of a simulated wrist, observed throughout.
+
+    A channel that is not simulated, as an imported encoder may have, gets the pulse.
+    """
+    signals = simulate(seconds=60, dropout=None, dies={}).signals
+    named = {channel: signals.get(channel, signals["ppg"]) for channel in model.channels}
+    samples = model.window_samples
+    found = next(iter(cut(named, model.channels, model.rate, samples, samples)))
+    assert found.observed.all()
+    return found.values
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def listed(what: Mapping[str, str]) -> str:
+    """A Markdown list of names and values."""
+    return "".join(f"- {name}: {value}\n" for name, value in what.items())
+
+
+def save(output: Path, text: str, record: object) -> None:
+    """Write `OUTPUT.md` for people and `OUTPUT.json` for programs."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".md").write_text(text)
+    output.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
