@@ -28,6 +28,11 @@ bundle: $(VENV)/.dev
 	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
 	$(BIN)/onwrist-export pack $(OUT)/quantized -o sdk/onwrist/bundles/wrist-himae.onwrist
 
+benchmarks: $(VENV)/.dev
+	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race
+	$(BIN)/python benchmarks/lean.py -o benchmarks/results/lean
+	$(BIN)/python -m pytest benchmarks/test_latency.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
