@@ -27,7 +27,7 @@ def main() -> None:
     show("ppg alone", model.predict({"ppg": (ppg, 64.0)}))
 
     holes = ppg.copy()
-    holes[100:550] = np.nan  # seven seconds in which the watch sat loose
+    holes[40:640] = np.nan  # nine seconds in which the watch sat loose
     show("ppg with a hole", model.predict({"ppg": (holes, 64.0), "acc": (acc, 32.0)}))
 
 
