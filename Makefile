@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/stress_predict_e4
 OUT ?= out
+# Measured by benchmarks/ and `onwrist-export probe`, and appended to the card.
+NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
@@ -26,7 +28,7 @@ bundle: $(VENV)/.dev
 	$(BIN)/onwrist-export train $(DATA) --encoder $(OUT)/pretrained.safetensors -o $(OUT)/trained.safetensors
 	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --calibrate $(DATA) -o $(OUT)/quantized
 	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
-	$(BIN)/onwrist-export pack $(OUT)/quantized -o sdk/onwrist/bundles/wrist-himae.onwrist
+	$(BIN)/onwrist-export pack $(OUT)/quantized --notes $(NOTES) -o sdk/onwrist/bundles/wrist-himae.onwrist
 
 benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race

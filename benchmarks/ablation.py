@@ -15,11 +15,11 @@ import msgspec
 import torch
 
 from onwrist_export.config import load_config
-from onwrist_export.data import cut_windows, load_grids, of_subjects
-from onwrist_export.evaluate import graph_predictor, rate_table
-from onwrist_export.himae import HiMAE
-from onwrist_export.tables import markdown
-from onwrist_export.train import train
+from onwrist_export.judging.evaluate import graph_predictor, rate_table
+from onwrist_export.judging.tables import markdown
+from onwrist_export.learning.train import train
+from onwrist_export.model.himae import HiMAE
+from onwrist_export.windows.grids import cut_windows, load_grids, of_subjects
 
 
 def main() -> None:
@@ -54,7 +54,8 @@ def main() -> None:
         name = "zero, and `observed` as channels" if observed_input else "zero only"
         rows.append([name, *(f"{error:.2f}" for error in found)])
         print(*rows[-1])
-    text = f"MAE in bpm on validation subjects after {arguments.steps} steps from scratch:\n\n"
+    text = "## What is missing, as encoder input\n\n"
+    text += f"MAE in bpm on validation subjects after {arguments.steps} steps from scratch:\n\n"
     text += markdown(["missing samples enter as", "0 % missing", "25 %", "50 %", "75 %"], rows)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(text)

@@ -17,12 +17,12 @@ import numpy as np
 
 import onwrist
 from onwrist.recording import Label, Recording
-from onwrist_export.baselines import fft_rate, lomb_scargle_rate
 from onwrist_export.config import load_config
-from onwrist_export.data import cut_windows, to_grid
-from onwrist_export.evaluate import engine_predictor
-from onwrist_export.metrics import by_subject, mean_absolute_error
-from onwrist_export.tables import markdown
+from onwrist_export.judging.baselines import fft_rate, lomb_scargle_rate
+from onwrist_export.judging.evaluate import engine_predictor
+from onwrist_export.judging.metrics import by_subject, mean_absolute_error
+from onwrist_export.judging.tables import markdown
+from onwrist_export.windows.grids import cut_windows, to_grid
 from onwrist_runtime.timeline import Signal
 
 RATE = 125.0
@@ -95,7 +95,8 @@ def main() -> None:
                 ]
             )
     header = ["ppg", "method", "windows", "MAE (bpm)", "mean over records [95 %]"]
-    text = f"TROIKA, {len(grids)} records, {len(true)} windows of 10.24 s, ECG truth:\n\n"
+    text = "## While running\n\n"
+    text += f"TROIKA, {len(grids)} records, {len(true)} windows of 10.24 s, ECG truth:\n\n"
     text += markdown(header, rows)
     print(text)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

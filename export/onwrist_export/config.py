@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from onwrist_export.himae import HiMAEConfig
-from onwrist_export.normalize import Scaling
+from onwrist_export.model.himae import HiMAEConfig
+from onwrist_export.model.normalize import Scaling
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Record
 

@@ -35,9 +35,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (r"widths = .*", "widths = [8, 16]"),
         (r"test = .*", 'test = ["P5", "P6"]'),
         (r"validation = .*", 'validation = ["P4"]'),
-        (r"steps = 1500\nbatch = 256", "steps = 20\nbatch = 32"),
-        (r"steps = 4000", "steps = 250"),
-        (r"steps = 500", "steps = 60"),
+        (r"(\[pretrain\]\nsteps) = \d+\nbatch = \d+", r"\1 = 20\nbatch = 32"),
+        (r"(\[train\]\nsteps) = \d+", r"\1 = 250"),
+        (r"(\[classify\]\nsteps) = \d+", r"\1 = 60"),
         (r'name = "wrist-himae"', 'name = "mine"'),
     ):
         text, count = re.subn(old, new, text, count=1)

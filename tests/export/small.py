@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from onwrist_export.data import Windows
-from onwrist_export.graph import DeployGraph
-from onwrist_export.heads import ClassHead, RateHead
-from onwrist_export.himae import HiMAE, HiMAEConfig
-from onwrist_export.normalize import Scaling
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.model.heads import ClassHead, RateHead
+from onwrist_export.model.himae import HiMAE, HiMAEConfig
+from onwrist_export.model.normalize import Scaling
+from onwrist_export.windows.grids import Windows
 from onwrist_runtime.manifest import Channel, Task
 
 CHANNELS = ("ppg", "eda", "temp")

@@ -11,8 +11,8 @@ import small
 from ai_edge_litert import schema_py_generated as schema
 from onnx import numpy_helper
 
-from onwrist_export import flatbuffer
-from onwrist_export.check import (
+from onwrist_export.quantization import flatbuffer
+from onwrist_export.quantization.check import (
     centred_cosine,
     check,
     compare_files,
@@ -20,8 +20,8 @@ from onwrist_export.check import (
     conditions,
     sqnr,
 )
-from onwrist_export.parity import IMPORTED, TRAINED, Parity, TaskParity
-from onwrist_export.quantize import QuantizedModel, quantize
+from onwrist_export.quantization.parity import IMPORTED, TRAINED, Parity, TaskParity
+from onwrist_export.quantization.quantize import QuantizedModel, quantize
 from onwrist_runtime.errors import InputError, ParityError
 
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from onwrist_export.channel_statistics import ChannelStatistics
-from onwrist_export.graph import DeployGraph
-from onwrist_export.heads import MLP, ClassHead, RateHead
-from onwrist_export.himae import HiMAE, HiMAEConfig
-from onwrist_export.normalize import Normalize, Scaling
+from onwrist_export.model.channel_statistics import ChannelStatistics
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.model.heads import MLP, ClassHead, RateHead
+from onwrist_export.model.himae import HiMAE, HiMAEConfig
+from onwrist_export.model.normalize import Normalize, Scaling
 
 SCALINGS = [Scaling("window"), Scaling("fixed", 1.0, 2.0), Scaling("fixed", 32.0, 6.0)]
 WINDOWS = arrays.arrays(

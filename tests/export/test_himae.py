@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from onwrist_export.himae import HiMAE, HiMAEConfig, masked_loss, patch_mask
+from onwrist_export.model.himae import HiMAE, HiMAEConfig, masked_loss, patch_mask
 
 
 def parameters(module: torch.nn.Module) -> int:

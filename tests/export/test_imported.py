@@ -11,9 +11,9 @@ import torch
 import onwrist
 from onwrist.readers import write_recording
 from onwrist.simulate import simulate
-from onwrist_export import checkpoints
 from onwrist_export.cli import main
-from onwrist_export.himae import HiMAE, HiMAEConfig
+from onwrist_export.model import official
+from onwrist_export.model.himae import HiMAE, HiMAEConfig
 from onwrist_runtime import bundle
 
 CONFIG = HiMAEConfig(widths=(8, 12, 16), rate=25.0, samples=100)
@@ -36,7 +36,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_the_embedding_is_every_stage_mean(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "tiny.onwrist"
     assert main(["quantize", str(checkpoint), "-o", str(out)]) == 0
-    encoder = checkpoints.load(checkpoint)
+    encoder = official.load(checkpoint)
     model = onwrist.load(out)
     assert (model.rate, model.window_samples, model.tasks) == (25.0, 100, ())
     wave = np.sin(np.arange(100) / 3).astype(np.float32) * 40 + 7

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from onwrist_export.baselines import elapsed_scores, fft_rate, lomb_scargle_rate
-from onwrist_export.calibrate import Evidence, fit_classes, fit_rate
-from onwrist_export.heads import ClassHead, RateHead
-from onwrist_export.masks import drop_spans
-from onwrist_export.metrics import area_under_roc, by_subject, mean_absolute_error
+from onwrist_export.judging.baselines import elapsed_scores, fft_rate, lomb_scargle_rate
+from onwrist_export.judging.metrics import area_under_roc, by_subject, mean_absolute_error
+from onwrist_export.learning.calibrate import Evidence, fit_classes, fit_rate
+from onwrist_export.model.heads import ClassHead, RateHead
+from onwrist_export.windows.masks import drop_spans
 
 RATE = 25.0
 TIME = np.arange(256) / RATE

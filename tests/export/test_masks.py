@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onwrist_export.masks import drop_channels, drop_spans
+from onwrist_export.windows.masks import drop_channels, drop_spans
 
 
 @settings(max_examples=50)

@@ -13,10 +13,10 @@ import pytest
 import safetensors.numpy
 import small
 
-from onwrist_export.check import check
-from onwrist_export.pack import Description, golden_windows, pack, stages
-from onwrist_export.parity import TRAINED, Parity
-from onwrist_export.quantize import QuantizedModel, quantize
+from onwrist_export.packing.pack import Description, golden_windows, pack, stages
+from onwrist_export.quantization.check import check
+from onwrist_export.quantization.parity import TRAINED, Parity
+from onwrist_export.quantization.quantize import QuantizedModel, quantize
 from onwrist_runtime import bundle
 from onwrist_runtime.engines import open_engine, usable
 from onwrist_runtime.errors import ParityError

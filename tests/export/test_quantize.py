@@ -11,10 +11,10 @@ import small
 import torch
 from onnx import numpy_helper
 
-from onwrist_export import network
-from onwrist_export.check import onnx_run, run_all
-from onwrist_export.litert import LiteRT
-from onwrist_export.quantize import INPUT_SCALE, QuantizedModel, quantize
+from onwrist_export.quantization import network
+from onwrist_export.quantization.check import onnx_run, run_all
+from onwrist_export.quantization.litert import LiteRT
+from onwrist_export.quantization.quantize import INPUT_SCALE, QuantizedModel, quantize
 from onwrist_runtime.errors import InputError
 
 SCALES, ZEROS = "_scale", "_zero_point"

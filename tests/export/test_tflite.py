@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from onwrist_export import flatbuffer, network, tflite
-from onwrist_export.check import compare_files
-from onwrist_export.litert import LiteRT
-from onwrist_export.quantize import quantize
-from onwrist_export.tflite_ops import TRANSLATORS
+from onwrist_export.quantization import flatbuffer, network, tflite
+from onwrist_export.quantization.check import compare_files
+from onwrist_export.quantization.litert import LiteRT
+from onwrist_export.quantization.quantize import quantize
+from onwrist_export.quantization.tflite_ops import TRANSLATORS
 from onwrist_runtime.errors import InputError
 
 SHAPE = (1, 3, 8)

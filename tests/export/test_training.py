@@ -11,13 +11,14 @@ import torch
 
 from onwrist.recording import Recording
 from onwrist.simulate import simulate
-from onwrist_export import classify, probe, store, tables
 from onwrist_export.config import Config, load_config
-from onwrist_export.data import Grid, cut_windows, to_grid
-from onwrist_export.evaluate import class_table, graph_predictor, rate_table
-from onwrist_export.himae import HiMAE
-from onwrist_export.train import Trained, train
-from onwrist_export.training import pretrain
+from onwrist_export.judging import probe, tables
+from onwrist_export.judging.evaluate import class_table, graph_predictor, rate_table
+from onwrist_export.learning import classify, store
+from onwrist_export.learning.loops import pretrain
+from onwrist_export.learning.train import Trained, train
+from onwrist_export.model.himae import HiMAE
+from onwrist_export.windows.grids import Grid, cut_windows, to_grid
 from onwrist_runtime.errors import CheckpointError, InputError
 
 PEOPLE = ("P1", "P2", "P3", "P4", "P5", "P6")

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import torch
 
-from onwrist_export import steps, tables
 from onwrist_export.commands.options import add_threads, finish, say
+from onwrist_export.judging import tables
+from onwrist_export.packing import steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

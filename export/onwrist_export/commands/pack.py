@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from onwrist_export import steps
 from onwrist_export.commands.options import add_output, finish
+from onwrist_export.packing import steps
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError
 

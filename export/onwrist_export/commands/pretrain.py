@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from onwrist_export import store, training
 from onwrist_export.commands.options import (
     add_output,
     add_recordings,
@@ -15,7 +14,8 @@ from onwrist_export.commands.options import (
     say,
     watching,
 )
-from onwrist_export.data import load_grids, of_subjects
+from onwrist_export.learning import loops, store
+from onwrist_export.windows.grids import load_grids, of_subjects
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     subjects = sorted({g.subject for g in grids} - held)
     say(f"pretraining on {len(subjects)} people, {config.pretrain.steps} steps")
     learn = of_subjects(grids, subjects)
-    model, losses = training.pretrain(learn, config, progress=watching())
+    model, losses = loops.pretrain(learn, config, progress=watching())
     store.save_pretrained(arguments.output, model, config, [command_line()])
     loss = round(losses[-1], 5) if losses else None
     result = {"checkpoint": str(arguments.output), "masked_mse": loss, "subjects": subjects}

@@ -9,7 +9,6 @@ import msgspec
 import torch
 
 from onwrist.files import written_beside
-from onwrist_export import figures, probe, store, tables
 from onwrist_export.commands.options import (
     add_output,
     add_recordings,
@@ -18,7 +17,9 @@ from onwrist_export.commands.options import (
     say,
     watching,
 )
-from onwrist_export.data import load_grids
+from onwrist_export.judging import figures, probe, tables
+from onwrist_export.learning import store
+from onwrist_export.windows.grids import load_grids
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder: Path = arguments.output
     result = {"probes": msgspec.to_builtins(rows), "tuning": msgspec.to_builtins(tuned)}
-    text = tables.probes(rows, config)
+    text = "## Probes by resolution\n\n" + tables.probes(rows, config)
     if tuned:
-        text += "\n" + tables.tuning(tuned)
+        text += "## Does pretraining help?\n\n" + tables.tuning(tuned)
     with written_beside(folder / "probe.json") as path:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
     with written_beside(folder / "probe.md") as path:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from onwrist_export import steps
-from onwrist_export.artifact import Source
 from onwrist_export.commands.options import add_output, add_threads, command_line, finish, say
+from onwrist_export.packing import steps
+from onwrist_export.packing.artifact import Source
 
 SUFFIX = ".onwrist"
 

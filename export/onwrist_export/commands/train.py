@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import torch
 
-from onwrist_export import store, train
 from onwrist_export.commands.options import (
     add_output,
     add_recordings,
@@ -20,8 +19,9 @@ from onwrist_export.commands.options import (
     watching,
 )
 from onwrist_export.config import Config
-from onwrist_export.data import load_grids
-from onwrist_export.himae import HiMAE
+from onwrist_export.learning import store, train
+from onwrist_export.model.himae import HiMAE
+from onwrist_export.windows.grids import load_grids
 from onwrist_runtime.errors import InputError
 
 

@@ -1,0 +1,1 @@
+"""Scores beside baselines, probes, tables and figures."""

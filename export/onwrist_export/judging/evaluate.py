@@ -1,0 +1,184 @@
+"""The figures on the card: heart rate, stress and motion, each beside its baselines.
+
+A predictor maps windows to the outputs of the graph by name, so that the float graph
+and every engine are judged by the same code. Shapes: W windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from onwrist_export.config import Config, TaskConfig
+from onwrist_export.judging.baselines import (
+    elapsed_scores,
+    fft_rate,
+    lomb_scargle_rate,
+    summary_features,
+)
+from onwrist_export.judging.metrics import (
+    Array,
+    Score,
+    area_under_roc,
+    by_subject,
+    mean_absolute_error,
+)
+from onwrist_export.learning import classify
+from onwrist_export.learning.calibrate import ABSTENTION, RateRules
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.windows.grids import Windows
+from onwrist_export.windows.masks import drop_spans
+
+Predictor = Callable[[Windows], dict[str, Array]]
+Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
+FOLDS = 5
+MIDDLE = (600.0, 2400.0)  # s of a recording in which the protocol's order says least
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """One method at one share of missing samples.
+
+    `every` counts all windows, `answered` those above the method's abstention rules,
+    whose share is 1 - `abstained`.
+    """
+
+    missing: float
+    method: str
+    every: Score
+    answered: Score | None
+    abstained: float
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """AUROC of one method over whole recordings, and over `MIDDLE` of those that reach it."""
+
+    method: str
+    whole: Score
+    middle: Score | None
+
+
+def graph_predictor(graph: DeployGraph) -> Predictor:
+    """Outputs of the float graph in PyTorch, in batches."""
+
+    @torch.no_grad()
+    def predict(windows: Windows) -> dict[str, Array]:
+        graph.eval()
+        parts = [graph(values, seen) for values, seen in classify.in_batches(windows)]
+        return {
+            name: torch.cat([p[k] for p in parts]).double().numpy()
+            for k, name in enumerate(graph.output_names)
+        }
+
+    return predict
+
+
+def engine_predictor(run: Run) -> Predictor:
+    """Outputs of an inference engine, one window at a time as on the device.
+
+    `run` takes values and observed (1, C, N) and gives outputs (1, ...) by name.
+    """
+
+    def predict(windows: Windows) -> dict[str, Array]:
+        found: dict[str, list[NDArray[np.generic]]] = {}
+        for values, observed in zip(windows.values, windows.observed, strict=True):
+            for name, output in run(values[None], observed[None].astype(np.float32)).items():
+                found.setdefault(name, []).append(output[0].copy())
+        return {name: np.stack(v).astype(np.float64) for name, v in found.items()}
+
+    return predict
+
+
+def first_channel_missing(windows: Windows, share: float, rate: float) -> Windows:
+    """The windows with this share of their first channel gone, in spans of 1 to 5 s."""
+    count, channels, samples = windows.values.shape
+    rng = np.random.default_rng(round(share * 100))
+    kept = np.ones((count, channels, samples), bool)
+    kept[:, 0] = drop_spans(rng, np.full(count, share), samples, rate)
+    return windows.without(kept)
+
+
+def rate_table(
+    predictors: dict[str, Predictor],
+    windows: Windows,
+    task: TaskConfig,
+    rules: RateRules,
+    constant: float,
+    rate: float,
+    shares: Sequence[float] = tuple(ABSTENTION),
+) -> list[RateRow]:
+    """Mean absolute error of each predictor and of the baselines, by missing share."""
+    rows = []
+    known = windows.labelled(task.name)
+    true, people = known.targets[task.name], known.subjects
+
+    def score(values: Array, which: NDArray[np.bool_] | slice = slice(None)) -> Score:
+        return by_subject(mean_absolute_error, values[which], true[which], people[which])
+
+    for share in shares:
+        damaged = first_channel_missing(known, share, rate)
+        ppg, seen = damaged.values[:, 0], damaged.observed[:, 0]
+        for method, predict in predictors.items():
+            value, confidence = predict(damaged)[task.name].T
+            answered = (confidence >= rules.confidence) & (seen.mean(axis=1) >= rules.coverage)
+            given = score(value, answered) if answered.any() else None
+            rows.append(RateRow(share, method, score(value), given, float(1 - answered.mean())))
+        for method, value in (
+            ("FFT peak", fft_rate(ppg, seen, rate)),
+            ("Lomb-Scargle", lomb_scargle_rate(ppg, seen, rate)),
+            ("mean of training", np.full(len(true), constant)),
+        ):
+            rows.append(RateRow(share, method, score(value), None, 0.0))
+    return rows
+
+
+def class_table(
+    graph: DeployGraph, windows: Windows, config: Config, task: TaskConfig
+) -> list[ClassRow]:
+    """AUROC by subject-wise cross-validation over all labelled people.
+
+    The head is trained anew in every fold on people outside it; the encoder, which never
+    saw a label of this task, stays as it is. Two baselines share the folds: logistic
+    regression on summary statistics, and the share of positives at each time since start.
+    """
+    known = windows.labelled(task.name)
+    true, people, elapsed = known.targets[task.name], known.subjects, known.elapsed
+    variants = classify.variants(graph, known, config)
+    summary = summary_features(known.values, known.observed, config.window.rate)
+    scores = {m: np.zeros(len(true)) for m in ("onwrist", "logistic regression", "time only")}
+    for fold in classify.subject_folds(people, FOLDS, config.seed):
+        out = np.isin(people, fold)
+        inside = torch.from_numpy(~out)
+        head = classify.train_head(
+            [v[inside] for v in variants],
+            true[~out],
+            people[~out],
+            task,
+            config.classify,
+            config.seed,
+        )
+        found = classify.logits(head, variants[0][~inside])
+        scores["onwrist"][out] = found[:, 1] - found[:, 0]
+        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+        linear.fit(summary[~out], true[~out])
+        scores["logistic regression"][out] = linear.decision_function(summary[out])
+        scores["time only"][out] = elapsed_scores(elapsed[~out], true[~out], elapsed[out])
+    middle = (elapsed > MIDDLE[0]) & (elapsed < MIDDLE[1])
+    return [
+        ClassRow(
+            method,
+            by_subject(area_under_roc, score, true, people),
+            by_subject(area_under_roc, score[middle], true[middle], people[middle])
+            if middle.any()
+            else None,
+        )
+        for method, score in scores.items()
+    ]

@@ -1,0 +1,128 @@
+"""What a trained model reaches on people it never saw, float and INT8; for the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onwrist_export.config import Config, TaskConfig
+from onwrist_export.judging.evaluate import (
+    ClassRow,
+    Predictor,
+    RateRow,
+    class_table,
+    first_channel_missing,
+    graph_predictor,
+    rate_table,
+)
+from onwrist_export.learning.calibrate import ABSTENTION, RateRules
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
+
+FLOAT, INT8 = "onwrist fp32", "onwrist INT8"
+HOPS = 4
+
+
+@dataclass(frozen=True)
+class TrustRow:
+    """Whether confidence means what it says, on answered windows of test subjects."""
+
+    missing: float
+    windows: int
+    said: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything measured on labelled recordings.
+
+    `unlabelled_abstained` is the share of test windows without a label, the less clean
+    ones, on which the rate task abstains; None where all have labels.
+    """
+
+    people: dict[str, list[str]]
+    rates: list[RateRow]
+    first_channel_only: float
+    trust: list[TrustRow]
+    unlabelled_abstained: float | None
+    classes: list[ClassRow]
+
+
+def measure(
+    graph: DeployGraph,
+    int8: Predictor,
+    grids: Sequence[Grid],
+    config: Config,
+    rules: dict[str, RateRules],
+    constants: dict[str, float],
+) -> Results:
+    """Judge a trained graph and its INT8 form; one rate task, any number of class tasks."""
+    hop = config.window.samples // HOPS
+    test = cut_windows(of_subjects(grids, config.split.test), config, hop)
+    (task,) = (t for t in config.tasks if t.kind == "rate")
+    predictors = {FLOAT: graph_predictor(graph), INT8: int8}
+    known = test.labelled(task.name)
+    alone = np.zeros(known.values.shape, bool)
+    alone[:, 0] = True
+    only, _ = int8(known.without(alone))[task.name].T
+    unknown = test.select(np.isnan(test.targets[task.name]))
+    rate = config.window.rate
+    everything = cut_windows(grids, config, hop)
+    return Results(
+        people=_people(grids, config),
+        rates=rate_table(predictors, test, task, rules[task.name], constants[task.name], rate),
+        first_channel_only=float(np.abs(only - known.targets[task.name]).mean()),
+        trust=_trust(int8, known, task, rules[task.name], rate),
+        unlabelled_abstained=_abstained(int8, unknown, task, rules[task.name])
+        if len(unknown)
+        else None,
+        classes=[
+            row
+            for t in config.tasks
+            if t.kind == "class"
+            for row in class_table(graph, everything, config, t)
+        ],
+    )
+
+
+def _people(grids: Sequence[Grid], config: Config) -> dict[str, list[str]]:
+    test, validation = list(config.split.test), list(config.split.validation)
+    training = sorted({g.subject for g in grids} - {*test, *validation})
+    return {"training": training, "validation": validation, "test": test}
+
+
+def _trust(
+    predict: Predictor, known: Windows, task: TaskConfig, rules: RateRules, rate: float
+) -> list[TrustRow]:
+    rows = []
+    for share in ABSTENTION:
+        damaged = first_channel_missing(known, share, rate)
+        value, confidence = predict(damaged)[task.name].T
+        answered = _answers(confidence, damaged, rules)
+        if not answered.any():
+            continue
+        right = np.abs(value - known.targets[task.name]) <= task.tolerance
+        rows.append(
+            TrustRow(
+                share,
+                int(answered.sum()),
+                float(confidence[answered].mean()),
+                float(right[answered].mean()),
+            )
+        )
+    return rows
+
+
+def _abstained(
+    predict: Predictor, windows: Windows, task: TaskConfig, rules: RateRules
+) -> float:
+    _, confidence = predict(windows)[task.name].T
+    return float(1 - _answers(confidence, windows, rules).mean())
+
+
+def _answers(confidence: np.ndarray, windows: Windows, rules: RateRules) -> np.ndarray:
+    coverage = windows.observed[:, 0].mean(axis=1)
+    return np.asarray((confidence >= rules.confidence) & (coverage >= rules.coverage))

@@ -1,0 +1,143 @@
+"""Recordings and a pretrained encoder in, a calibrated graph with all its heads out.
+
+Training subjects teach, validation subjects calibrate and choose thresholds, test
+subjects are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from onwrist_export.config import Config, TaskConfig
+from onwrist_export.judging.evaluate import first_channel_missing
+from onwrist_export.learning import calibrate, classify
+from onwrist_export.learning.calibrate import ABSTENTION, Evidence, RateRules
+from onwrist_export.learning.loops import tune_rate
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.model.heads import ClassHead, RateHead
+from onwrist_export.model.himae import HiMAE
+from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
+from onwrist_runtime.errors import InputError
+
+HOPS = 4  # windows overlap by all but a quarter of their length
+# Beyond the shares that may be answered, to find where an answer is no longer worth it.
+CALIBRATION_SHARES = (*ABSTENTION, 0.65, 0.85, 0.90, 0.95)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A graph, the configuration that made it, and when its rates may be believed.
+
+    `constants` are the means of training by rate task: what one would say without a
+    sensor, which is the baseline of its abstention.
+    """
+
+    config: Config
+    graph: DeployGraph
+    rules: dict[str, RateRules]
+    constants: dict[str, float]
+
+
+def build_graph(config: Config, encoder: HiMAE | None = None) -> DeployGraph:
+    """An untrained graph with the heads that `config` names."""
+    graph = DeployGraph(
+        encoder or HiMAE(config.himae),
+        config.scalings,
+        rates={t.name: rate_head(config, t) for t in config.tasks if t.kind == "rate"},
+        observed_input=config.encoder.observed_input,
+    )
+    for task in config.tasks:
+        if task.kind == "class":
+            graph.classes[task.name] = ClassHead(
+                graph.context_size, task.hidden, len(task.labels)
+            )
+    return graph
+
+
+def rate_head(config: Config, task: TaskConfig) -> RateHead:
+    """An untrained head for a rate task."""
+    return RateHead(
+        2 * sum(config.encoder.widths),
+        hidden=task.hidden,
+        lowest=task.lowest,
+        highest=task.highest,
+        tolerance=task.tolerance,
+    )
+
+
+def train(
+    encoder: HiMAE, grids: Sequence[Grid], config: Config, say: Say, progress: bool = False
+) -> Trained:
+    """Tune `encoder` with its heads, calibrate them, and give the graph to export."""
+    held = {*config.split.test, *config.split.validation}
+    subjects = sorted({g.subject for g in grids} - held)
+    if not subjects:
+        raise InputError("the split leaves no subject to train on")
+    hop = config.window.samples // HOPS
+    learn = of_subjects(grids, subjects)
+    learned = cut_windows(learn, config, hop)
+    choose = cut_windows(of_subjects(grids, config.split.validation), config, hop)
+    graph = build_graph(config, encoder)
+
+    rates = [t for t in config.tasks if t.kind == "rate"]
+    if len(rates) != 1:
+        raise InputError(f"one rate task tunes the encoder; the configuration has {len(rates)}")
+    task = rates[0]
+    say(f"tuning {task.name} on {len(subjects)} people, {config.train.steps} steps")
+    head = graph.rates[task.name]
+    tune_rate(encoder, head, learn, config, task.name, progress)
+    constant = float(learned.labelled(task.name).targets[task.name].mean())
+    evidence = _evidence(graph, choose.labelled(task.name), task, config)
+    rules = calibrate.fit_rate(head, evidence, constant)
+    say(f"{task.name}: coverage from {rules.coverage}, confidence from {rules.confidence}")
+
+    classify.fit_statistics(graph, learned)
+    for other in (t for t in config.tasks if t.kind == "class"):
+        say(f"training {other.name} on the frozen encoder, {config.classify.steps} steps")
+        graph.classes[other.name] = _class_head(graph, learned, choose, other, config)
+    return Trained(config, graph.eval(), {task.name: rules}, {task.name: constant})
+
+
+@torch.no_grad()
+def _evidence(
+    graph: DeployGraph, known: Windows, task: TaskConfig, config: Config
+) -> list[Evidence]:
+    if not len(known):
+        raise InputError(
+            f"no window of the validation subjects has a {task.name} label to calibrate by"
+        )
+    graph.eval()
+    head = graph.rates[task.name]
+    found = []
+    for share in CALIBRATION_SHARES:
+        damaged = first_channel_missing(known, share, config.window.rate)
+        logits = torch.cat(
+            [
+                head.mlp(graph.features(values, seen)[1])
+                for values, seen in classify.in_batches(damaged)
+            ]
+        )
+        coverage = damaged.observed[:, 0].mean(axis=1)
+        found.append(Evidence(share, logits, coverage, known.targets[task.name]))
+    return found
+
+
+def _class_head(
+    graph: DeployGraph, learned: Windows, choose: Windows, task: TaskConfig, config: Config
+) -> ClassHead:
+    known = learned.labelled(task.name)
+    variants = classify.variants(graph, known, config)
+    head = classify.train_head(
+        variants, known.targets[task.name], known.subjects, task, config.classify, config.seed
+    )
+    held = choose.labelled(task.name)
+    both = [held, classify.with_missing(held, config, config.seed)]
+    logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in both])
+    calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(both)))
+    return head

@@ -1,0 +1,1 @@
+"""The network: normalization, encoder, pooling and heads, as one graph."""

@@ -1,0 +1,93 @@
+"""The graph that is exported: raw window and `observed` in, calibrated outputs out.
+
+values, observed (B, C, N) -> normalize -> encode -> pool -> heads. Everything that
+decides a number lies in here, so that no host has to repeat it. Training runs the same
+modules, so that training and device cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from onwrist_export.model.channel_statistics import ChannelStatistics
+from onwrist_export.model.heads import ClassHead, RateHead
+from onwrist_export.model.himae import HiMAE
+from onwrist_export.model.normalize import Normalize, Scaling
+
+VARIANCE_FLOOR = 1e-5
+
+
+def pool(stages: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over time of all stages: two (B, sum of widths)."""
+    # concatenated first, so that the rest is a few operations and not a few a stage
+    means = torch.cat([s.mean(-1) for s in stages], dim=1)
+    squares = torch.cat([(s * s).mean(-1) for s in stages], dim=1)
+    return means, torch.sqrt(torch.relu(squares - means * means) + VARIANCE_FLOOR)
+
+
+class DeployGraph(nn.Module):
+    """Normalization, encoder, pooling and heads as one module.
+
+    Parameters
+    ----------
+    encoder : its decoder is not exported.
+    channels : scaling of each input channel.
+    rates : rate heads by task; they read the pooled features of all stages.
+    classes : class heads by task; they read the channel statistics and what the rate
+        heads found, see `context`.
+    """
+
+    def __init__(
+        self,
+        encoder: HiMAE,
+        channels: Sequence[Scaling],
+        rates: Mapping[str, RateHead] | None = None,
+        classes: Mapping[str, ClassHead] | None = None,
+        observed_input: bool = False,
+    ) -> None:
+        super().__init__()
+        self.normalize = Normalize(channels, observed_input)
+        self.encoder = encoder
+        self.rates = nn.ModuleDict(rates or {})
+        self.classes = nn.ModuleDict(classes or {})
+        self.statistics = ChannelStatistics(
+            len(channels), self.normalize.window, encoder.config.samples
+        )
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return ("embedding", *self.rates, *self.classes)
+
+    @property
+    def context_size(self) -> int:
+        """Inputs of a class head."""
+        return self.statistics.size + 2 * len(self.rates)
+
+    def features(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding (B, E) and pooled features (B, 2 E)."""
+        means, deviations = pool(self.encoder.encode(self.normalize(values, observed)))
+        return means, torch.cat([means, deviations], dim=1)
+
+    def run(
+        self, values: Tensor, observed: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
+        """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
+        embedding, features = self.features(values, observed)
+        seen = observed[:, :1].mean(-1)  # rates are read from the first channel
+        present = torch.clamp(observed[:, :1].sum(-1), max=1.0)
+        rates, found = {}, []
+        for name, head in self.rates.items():
+            value, odds, confidence = head(features, seen)
+            rates[name] = torch.cat([value, confidence], dim=1)
+            found += [head.position(value) * present, 0.25 * odds * present]
+        if not self.classes:
+            return embedding, rates, None
+        return embedding, rates, torch.cat([self.statistics(values, observed), *found], dim=1)
+
+    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
+        embedding, rates, context = self.run(values, observed)
+        classes = [head(context) for head in self.classes.values()]
+        return (embedding, *rates.values(), *classes)

@@ -1,0 +1,215 @@
+"""The folder between `quantize`, `check` and `pack`: model files and where they come from.
+
+checkpoint.*       the float weights, copied
+source.json        `Source`: what the manifest and the card will say
+model.*            the float graph and the three quantized files
+parity.json        `Parity`, once checked
+results.json       `Results`, once checked on labelled recordings
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from onwrist.files import written_beside
+from onwrist_export.config import Config, Split, Window, load_config
+from onwrist_export.learning import store
+from onwrist_export.learning.calibrate import RateRules
+from onwrist_export.model import official
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.model.himae import HiMAE, HiMAEConfig
+from onwrist_export.model.normalize import Scaling
+from onwrist_export.packing.pack import Description, stages
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Channel, Task
+
+SOURCE, PARITY, RESULTS = "source.json", "parity.json", "results.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a quantized model comes from.
+
+    Attributes
+    ----------
+    kind : "trained" has task heads, "pretrained" is our encoder alone, "official" one of
+        the published code.
+    description : for the manifest.
+    encoder : sizes of the encoder.
+    config : what it was trained with; None for an official checkpoint.
+    commands : the commands that made it, in order.
+    calibration : what the scales were chosen on, in words.
+    excluded : layers kept in float.
+    """
+
+    kind: Literal["trained", "pretrained", "official"]
+    description: Description
+    encoder: HiMAEConfig
+    config: Config | None
+    rules: dict[str, RateRules]
+    constants: dict[str, float]
+    commands: list[str]
+    calibration: str
+    excluded: list[str]
+
+
+def open_checkpoint(
+    path: Path, rate: float | None = None, seconds: float | None = None
+) -> tuple[DeployGraph, Source]:
+    """The graph to export from any checkpoint, and its source so far.
+
+    Raises
+    ------
+    CheckpointError
+        Neither ours nor in the official layout, damaged, or in need of pickle code.
+    """
+    kind = store.kind(path)
+    if kind == "trained":
+        trained, commands = store.load_trained(path)
+        config, graph = trained.config, trained.graph
+        description = _description(config, tasks=tuple(_tasks(config, trained.rules)))
+        source = Source(
+            "trained",
+            description,
+            config.himae,
+            config,
+            trained.rules,
+            trained.constants,
+            commands,
+            "",
+            [],
+        )
+        return graph, source
+    if kind == "pretrained":
+        model, config, commands = store.load_pretrained(path)
+        graph = DeployGraph(
+            model, config.scalings, observed_input=config.encoder.observed_input
+        )
+        source = Source(
+            "pretrained", _description(config), config.himae, config, {}, {}, commands, "", []
+        )
+        return graph.eval(), source
+    model = official.load(path, rate, seconds)
+    channels = _official_channels(model)
+    graph = DeployGraph(model, [Scaling("window")] * len(channels))
+    description = Description(
+        name=path.stem.replace("_", "-").lower(),
+        version="1.0.0",
+        description="HiMAE encoder from a checkpoint in the official layout; embedding only",
+        licence="that of the checkpoint",
+        rate=model.config.rate,
+        samples=model.config.samples,
+        channels=channels,
+        embedding=stages(model.config),
+    )
+    return graph.eval(), Source("official", description, model.config, None, {}, {}, [], "", [])
+
+
+def _description(config: Config, tasks: tuple[Task, ...] = ()) -> Description:
+    return Description(
+        name=config.name,
+        version=config.version,
+        description=config.description,
+        licence=config.licence,
+        rate=config.window.rate,
+        samples=config.window.samples,
+        channels=config.channels,
+        embedding=stages(config.himae),
+        tasks=tasks,
+    )
+
+
+def _tasks(config: Config, rules: dict[str, RateRules]) -> list[Task]:
+    tasks = []
+    # in the order of the graph's outputs: rates, then classes
+    for task in sorted(config.tasks, key=lambda t: t.kind != "rate"):
+        if task.kind == "rate":
+            first = config.channels[0].name
+            tasks.append(
+                Task(
+                    name=task.name,
+                    kind="regression",
+                    unit=task.unit,
+                    required={first: rules[task.name].coverage},
+                    minimum_confidence=rules[task.name].confidence,
+                )
+            )
+        else:
+            tasks.append(
+                Task(
+                    name=task.name,
+                    kind="classification",
+                    labels=task.labels,
+                    required=task.required,
+                    any_of=task.any_of,
+                    minimum_confidence=task.minimum_confidence,
+                )
+            )
+    return tasks
+
+
+def _official_channels(model: HiMAE) -> tuple[Channel, ...]:
+    count = model.config.inputs
+    names = ("ppg",) if count == 1 else tuple(f"channel{k + 1}" for k in range(count))
+    return tuple(
+        Channel(
+            name=name,
+            sensor=name,
+            unit="device units",
+            polarity="that of the data it was trained on",
+            minimum=-1e6,
+            maximum=1e6,
+            normalization="window",
+        )
+        for name in names
+    )
+
+
+def layout(source: Source) -> Config:
+    """The configuration that cuts windows for this model, made up for official ones."""
+    if source.config:
+        return source.config
+    what = source.description
+    return msgspec.structs.replace(
+        load_config(),
+        window=Window(rate=what.rate, samples=what.samples),
+        channels=what.channels,
+        tasks=(),
+        split=Split(test=(), validation=()),
+    )
+
+
+def write_record(path: Path, record: object) -> None:
+    """A record as JSON, written beside and moved into place."""
+    with written_beside(path) as beside:
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+
+def read_source(folder: Path) -> Source:
+    """What `quantize` wrote about the model in `folder`."""
+    try:
+        return msgspec.json.decode((folder / SOURCE).read_bytes(), type=Source)
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder} has no {SOURCE}: name a folder that `onwrist-export quantize` wrote"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise InputError(f"{folder / SOURCE} is damaged: {error}") from None
+
+
+def keep_checkpoint(folder: Path, checkpoint: Path) -> None:
+    """Copy the float weights into `folder`, where `check` finds them."""
+    shutil.copyfile(checkpoint, folder / f"checkpoint{checkpoint.suffix}")
+
+
+def kept_checkpoint(folder: Path) -> Path:
+    """The float weights in `folder`."""
+    found = sorted(folder.glob("checkpoint.*"))
+    if not found:
+        raise InputError(f"{folder} has no checkpoint: quantize again")
+    return found[0]

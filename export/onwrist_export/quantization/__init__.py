@@ -1,0 +1,1 @@
+"""A float graph in, one INT8 graph in three files out, and the gate between."""

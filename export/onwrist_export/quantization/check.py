@@ -1,0 +1,274 @@
+"""A quantized model and windows in, its parity out: float against INT8, file against file.
+
+`parity` says what is recorded and what must hold. Arrays: W windows, C channels, N
+samples, E embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist_export.judging.metrics import area_under_roc, mean_absolute_error
+from onwrist_export.quantization import flatbuffer, network
+from onwrist_export.quantization.litert import Kernels, LiteRT
+from onwrist_export.quantization.parity import (
+    Agreement,
+    Condition,
+    Layer,
+    Limits,
+    Parity,
+    TaskParity,
+)
+from onwrist_export.quantization.quantize import FILES, QuantizedModel
+from onwrist_export.windows.grids import Windows
+from onwrist_export.windows.masks import drop_spans
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import EMBEDDING, Task
+from onwrist_runtime.processor import has_vnni
+
+Array = NDArray[np.float64]
+Outputs = dict[str, NDArray[np.generic]]
+Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Outputs]
+
+MISSING = (0.25, 0.5, 0.75)
+AGREEMENT_WINDOWS = 4  # of each condition
+LAYER_WINDOWS = 64
+CLEAREST = 120.0  # dB, instead of infinity
+QUANTIZED, DEQUANTIZED = "_QuantizeLinear_Output", "_DequantizeLinear_Output"
+
+
+def check(
+    model: QuantizedModel,
+    windows: Windows,
+    channels: Sequence[str],
+    rate: float,
+    tasks: Sequence[Task],
+    limits: Limits,
+) -> Parity:
+    """Compare all files of `model`.
+
+    Parameters
+    ----------
+    windows : at least two, that calibration has not seen; where they have targets, tasks
+        are judged by them.
+    channels, rate : names of the channels and the grid's rate in Hz.
+    tasks : the tasks of the manifest, with their thresholds; none for a bare encoder.
+    """
+    if len(windows) < 2:
+        raise InputError(f"checking needs at least two windows, not {len(windows)}")
+    damaged = dict(conditions(windows, channels, rate))
+    fp32, int8 = onnx_run(model.fp32), LiteRT(model.tflite).run
+    compared = tuple(
+        _compare(name, w, run_all(fp32, w), run_all(int8, w), channels, tasks)
+        for name, w in damaged.items()
+    )
+    layers = compare_layers(model, sample(windows, LAYER_WINDOWS))
+    few = [sample(w, AGREEMENT_WINDOWS) for w in damaged.values()]
+    return Parity(
+        files=model.hashes,
+        limits=limits,
+        conditions=compared,
+        layers=layers,
+        worst_layer=max(layers, key=lambda layer: layer.added).name,
+        agreements=tuple(compare_files(model, few)),
+    )
+
+
+def conditions(
+    windows: Windows, channels: Sequence[str], rate: float
+) -> Iterator[tuple[str, Windows]]:
+    """The windows as they are, with shares of all channels missing, without each channel."""
+    yield "nothing taken away", windows
+    count, width, samples = windows.values.shape
+    for share in MISSING:
+        rng = np.random.default_rng(round(100 * share))
+        kept = drop_spans(rng, np.full(count * width, share), samples, rate)
+        yield f"{share:.0%} missing", windows.without(kept.reshape(count, width, samples))
+    for index, name in enumerate(channels if width > 1 else ()):
+        kept = np.ones_like(windows.observed)
+        kept[:, index] = False
+        yield f"no {name}", windows.without(kept)
+
+
+def sample(windows: Windows, most: int) -> Windows:
+    """At most so many of the windows, evenly spread."""
+    return windows.select(np.unique(np.linspace(0, len(windows) - 1, most).round().astype(int)))
+
+
+def onnx_run(model: network.ModelProto) -> Run:
+    """ONNX Runtime as a function of a window."""
+    session = network.session(model)
+    return lambda values, observed: network.run(session, values, observed)
+
+
+def run_all(run: Run, windows: Windows) -> dict[str, Array]:
+    """Every output (W, ...), one window at a time as on the device."""
+    found: dict[str, list[NDArray[np.generic]]] = {}
+    for values, observed in zip(windows.values, windows.observed, strict=True):
+        for name, output in run(values[None], observed[None].astype(np.float32)).items():
+            found.setdefault(name, []).append(output[0])
+    return {name: np.stack(outputs).astype(np.float64) for name, outputs in found.items()}
+
+
+def _compare(
+    name: str,
+    windows: Windows,
+    fp32: dict[str, Array],
+    int8: dict[str, Array],
+    channels: Sequence[str],
+    tasks: Sequence[Task],
+) -> Condition:
+    cosine = centred_cosine(fp32[EMBEDDING], int8[EMBEDDING])
+    compared = (_compare_task(t, windows, channels, fp32[t.name], int8[t.name]) for t in tasks)
+    return Condition(
+        name=name,
+        windows=len(windows),
+        sqnr=sqnr(fp32[EMBEDDING], int8[EMBEDDING]),
+        centred_cosine=float(cosine.mean()),
+        centred_cosine_p5=float(np.percentile(cosine, 5)),
+        tasks=tuple(task for task in compared if task is not None),
+    )
+
+
+def sqnr(reference: Array, quantized: Array) -> float:
+    """Signal to quantization noise ratio in dB, at most `CLEAREST`."""
+    signal, noise = (reference**2).sum(), ((reference - quantized) ** 2).sum()
+    if signal == 0 or noise <= signal * 10 ** (-CLEAREST / 10):
+        return CLEAREST
+    return float(10 * np.log10(signal / noise))
+
+
+def centred_cosine(reference: Array, quantized: Array) -> Array:
+    """Cosine (W,) of embeddings (W, E) less their mean, without which all look alike."""
+    mean = reference.mean(axis=0)
+    a, b = reference - mean, quantized - mean
+    return (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+
+
+def _compare_task(
+    task: Task, windows: Windows, channels: Sequence[str], fp32: Array, int8: Array
+) -> TaskParity | None:
+    """The task on the windows whose coverage suffices; None where it never does."""
+    coverage = dict(zip(channels, windows.observed.mean(axis=2).T, strict=True))
+    answerable = np.ones(len(windows), bool)
+    for channel, least in task.required.items():
+        answerable &= coverage[channel] >= least
+    if task.any_of:
+        answerable &= np.any([coverage[c] >= least for c, least in task.any_of.items()], axis=0)
+    target = windows.targets.get(task.name, np.full(len(windows), np.nan))
+    known = answerable & ~np.isnan(target)
+    if task.kind == "regression":
+        metric, score, column = "mean absolute error", mean_absolute_error, 0
+        first, second = (o[:, 1] >= task.minimum_confidence for o in (fp32, int8))
+    else:
+        metric, score, column = "AUROC", area_under_roc, 1
+        first, second = (
+            np.where(o.max(axis=1) >= task.minimum_confidence, o.argmax(axis=1), -1)
+            for o in (fp32, int8)
+        )
+    figures = [score(o[known, column], target[known]) for o in (fp32, int8)]
+    if np.isnan(figures[0]):
+        return None
+    flips = float((first != second)[answerable].mean())
+    return TaskParity(task.name, metric, int(known.sum()), *figures, flips)
+
+
+def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]:
+    """SQNR of every quantized layer, and the noise it has beyond its noisiest input."""
+    names = [t.removesuffix(DEQUANTIZED) for t in _tensors(model, DEQUANTIZED)]
+    names = [n for n in names if n.startswith("stage") or n == network.ENCODER_INPUT]
+    quantized = network.expose(model.s8, [n + DEQUANTIZED for n in names])
+    fp32 = run_all(onnx_run(network.expose(model.fp32, names)), windows)
+    int8 = run_all(onnx_run(quantized), windows)
+    ratio = {name: sqnr(fp32[name], int8[name + DEQUANTIZED]) for name in names}
+    producers = {o: n for n in model.fp32.graph.node for o in n.output}
+
+    def inputs(name: str) -> Iterator[str]:
+        for source in producers[name].input if name in producers else ():
+            yield from (source,) if source in ratio else inputs(source)
+
+    noise = {name: 10 ** (-decibel / 10) for name, decibel in ratio.items()}
+    return tuple(
+        Layer(
+            name=_layer(model, name),
+            sqnr=ratio[name],
+            added=noise[name] - max((noise[source] for source in inputs(name)), default=0.0),
+        )
+        for name in names
+        if name != network.ENCODER_INPUT
+    )
+
+
+def _layer(model: QuantizedModel, tensor: str) -> str:
+    """The layer, as `--exclude` takes it, whose output is rounded in `tensor`."""
+    (node,) = (n for n in model.fp32.graph.node if tensor in n.output)
+    if node.op_type in ("Relu", "Gelu"):
+        (node,) = (n for n in model.fp32.graph.node if node.input[0] in n.output)
+    return node.name
+
+
+def _tensors(model: QuantizedModel, suffix: str) -> list[str]:
+    """The quantized activations of the encoder in order, as ONNX tensors of that suffix."""
+    return [
+        n.output[0].removesuffix(QUANTIZED) + suffix
+        for n in model.s8.graph.node
+        if n.op_type == "QuantizeLinear"
+    ]
+
+
+def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator[Agreement]:
+    """Each file in each engine against `model.s8.onnx` in ONNX Runtime."""
+    tensors = _tensors(model, QUANTIZED)
+    exposed = flatbuffer.expose(model.tflite, tensors)
+    reference = [run_all(onnx_run(network.expose(model.s8, tensors)), w) for w in windows]
+    engines = [(f"{FILES['tflite']} in LiteRT", LiteRT(exposed).run, True)]
+    if has_vnni():  # elsewhere u8 is wrong, and never run
+        u8 = onnx_run(network.expose(model.u8, tensors))
+        engines.append((f"{FILES['u8']} in ONNX Runtime", u8, True))
+    others = {"tflite-runtime": Kernels.BUILT_IN}
+    if all(n.op_type != "Gelu" for n in model.s8.graph.node):  # which TFLite-Micro lacks
+        others["TFLite-Micro"] = Kernels.REFERENCE
+    for whose, kernels in others.items():
+        name = f"{FILES['tflite']} with the kernels of {whose}"
+        engines.append((name, LiteRT(exposed, kernels).run, False))
+    for name, run, alike in engines:
+        found = [run_all(run, w) for w in windows]
+        judged = tensors if alike else [t for t in tensors if "." not in t]
+        yield _agreement(name, alike, judged, reference, found)
+
+
+def _agreement(
+    name: str,
+    alike: bool,
+    tensors: Sequence[str],
+    reference: Sequence[dict[str, Array]],
+    found: Sequence[dict[str, Array]],
+) -> Agreement:
+    differing, total, off, worst = 0, 0, 0, ""
+    input_equal = True
+    outputs: dict[str, float] = {}
+    for expected, got in zip(reference, found, strict=True):
+        # u8 activations are s8 ones plus 128
+        shift = 128 if min(got[t].min() for t in tensors) >= 0 else 0
+        for tensor, value in expected.items():
+            other = got[tensor]
+            if not tensor.endswith(QUANTIZED):
+                most = float(np.abs(other - value).max())
+                outputs[tensor] = max(outputs.get(tensor, 0.0), most)
+            if tensor not in tensors:
+                continue
+            if other.ndim == 4:  # (W, 1, L, C) of TFLite
+                other = other[:, 0].transpose(0, 2, 1)
+            difference = np.abs(other - shift - value)
+            differing += int((difference > 0).sum())
+            total += difference.size
+            if tensor == network.ENCODER_INPUT + QUANTIZED:
+                input_equal &= not difference.any()
+            if difference.max() > off:
+                off, worst = int(difference.max()), tensor.removesuffix(QUANTIZED)
+    equal = 1 - differing / total
+    reference_name = f"{FILES['s8']} in ONNX Runtime"
+    return Agreement(name, reference_name, alike, equal, off, worst, bool(input_equal), outputs)

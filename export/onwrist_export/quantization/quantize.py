@@ -1,0 +1,258 @@
+"""A `DeployGraph` and calibration windows in, one INT8 graph in three files out.
+
+The encoder becomes static INT8 (per-channel weights, min-max calibration); normalization
+and heads stay float. Scales are fixed once, in an ONNX QDQ graph; `model.u8.onnx`,
+`model.s8.onnx` and `model.tflite` hold the same numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from onwrist_export.model.graph import DeployGraph
+from onwrist_export.quantization import network, tflite
+from onwrist_export.windows.grids import Windows
+from onwrist_runtime.errors import InputError
+
+FILES = {"u8": "model.u8.onnx", "s8": "model.s8.onnx", "tflite": "model.tflite"}
+FLOAT_FILE = "model.fp32.onnx"
+# A power of two, so that no engine's way of dividing by it can matter; 1.0 becomes 127.
+INPUT_SCALE = 2.0**-7
+QUANTIZABLE = ("Conv", "Add", "Relu", "Pad", "Slice")
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedModel:
+    """The float graph and its INT8 forms, which all have the same inputs and outputs."""
+
+    fp32: ModelProto
+    u8: ModelProto
+    s8: ModelProto
+    tflite: bytes
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The model files of a bundle by name."""
+        return {
+            FILES["u8"]: self.u8.SerializeToString(deterministic=True),
+            FILES["s8"]: self.s8.SerializeToString(deterministic=True),
+            FILES["tflite"]: self.tflite,
+        }
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each of `files`."""
+        return {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write all files, `model.fp32.onnx` for comparison among them, into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        fp32 = self.fp32.SerializeToString(deterministic=True)
+        for name, content in {FLOAT_FILE: fp32, **self.files}.items():
+            (folder / name).write_bytes(content)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        missing = [n for n in (FLOAT_FILE, *FILES.values()) if not (folder / n).is_file()]
+        if missing:
+            raise InputError(
+                f"{folder} has no {', '.join(missing)}: name a folder that "
+                "`onwrist-export quantize` wrote"
+            )
+        return cls(
+            fp32=onnx.load(folder / FLOAT_FILE),
+            u8=onnx.load(folder / FILES["u8"]),
+            s8=onnx.load(folder / FILES["s8"]),
+            tflite=(folder / FILES["tflite"]).read_bytes(),
+        )
+
+
+def quantize(
+    graph: DeployGraph, windows: Windows, exclude: Sequence[str] = ()
+) -> QuantizedModel:
+    """Quantize the encoder of `graph`.
+
+    Parameters
+    ----------
+    windows : raw windows to calibrate on, with the missingness that the device will see.
+    exclude : layers to keep in float, such as "stage3.conv2".
+
+    Raises
+    ------
+    InputError : no windows, or a layer that does not exist.
+    """
+    fp32 = network.export(graph)
+    known = network.layers(fp32)
+    unknown = [name for name in exclude if name not in known]
+    if unknown:
+        raise InputError(f"no layer {', '.join(unknown)}; the layers are {', '.join(known)}")
+    scales = choose_scales(fp32, calibrate(fp32, windows))
+    u8 = _insert_qdq(fp32, scales, exclude)
+    s8 = to_signed(u8)
+    return QuantizedModel(fp32=fp32, u8=u8, s8=s8, tflite=tflite.convert(s8))
+
+
+def activations(model: ModelProto) -> tuple[str, ...]:
+    """Float tensors of the encoder in order, from its input to the last stage."""
+    names = [network.ENCODER_INPUT]
+    names += [o for n in model.graph.node if n.name.startswith("stage") for o in n.output]
+    return tuple(names)
+
+
+def calibrate(model: ModelProto, windows: Windows) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of every encoder tensor over `windows`."""
+    names = activations(model)
+    session = network.session(network.expose(model, names))
+    low = dict.fromkeys(names, np.inf)
+    high = dict.fromkeys(names, -np.inf)
+    for values, observed in zip(windows.values, windows.observed, strict=True):
+        found = network.run(session, values[None], observed[None].astype(np.float32))
+        for name in names:
+            low[name] = min(low[name], float(found[name].min()))
+            high[name] = max(high[name], float(found[name].max()))
+    if np.isinf(low[network.ENCODER_INPUT]):
+        raise InputError("calibration needs at least one window")
+    return {name: (low[name], high[name]) for name in names}
+
+
+def choose_scales(
+    model: ModelProto, ranges: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[np.float32, int]]:
+    """Scale and signed zero point of every encoder tensor.
+
+    The two inputs and the output of a residual addition share one scale: the sum of
+    their integers is then exact, so that engines that round sums otherwise still agree
+    to the bit, and the output adds no rounding of its own.
+    """
+    ranges = {name: (min(low, 0.0), max(high, 0.0)) for name, (low, high) in ranges.items()}
+    widths = {name: high - low for name, (low, high) in ranges.items()}
+    following = {n.input[0]: n for n in model.graph.node if n.op_type == "Relu"}
+    for node in model.graph.node:
+        if node.op_type != "Add" or not node.name.startswith("stage"):
+            continue
+        first, second = node.input
+        output = node.output[0]
+        if output in following:
+            # what one input has below minus the other's maximum, ReLU cuts off anyway
+            ranges[first], ranges[second] = (
+                (max(ranges[first][0], -ranges[second][1]), ranges[first][1]),
+                (max(ranges[second][0], -ranges[first][1]), ranges[second][1]),
+            )
+            output = following[output].output[0]
+        group = (first, second, output)
+        width = max(ranges[name][1] - ranges[name][0] for name in group)
+        widths.update(dict.fromkeys(group, width))
+    scales = {}
+    for name, (low, _) in ranges.items():
+        scale = np.float32(max(widths[name], 1e-6) / 255)
+        scales[name] = (scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
+    scales[network.ENCODER_INPUT] = (np.float32(INPUT_SCALE), 0)
+    return scales
+
+
+class _EmptyWindow(CalibrationDataReader):
+    """One empty window: every scale is given, but the quantizer insists on running."""
+
+    def __init__(self, model: ModelProto) -> None:
+        feed = {}
+        for value in model.graph.input:
+            shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
+            feed[value.name] = np.zeros(shape, np.float32)
+        self.feeds = iter([feed])
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        return next(self.feeds, None)
+
+
+def _insert_qdq(
+    model: ModelProto, scales: Mapping[str, tuple[np.float32, int]], exclude: Sequence[str]
+) -> ModelProto:
+    """`model` with unsigned activations and signed per-channel weights in its encoder."""
+    nodes = [
+        n.name
+        for n in model.graph.node
+        if n.name.startswith("stage")
+        and n.op_type in QUANTIZABLE
+        and n.name.removesuffix(".activation") not in exclude
+    ]
+    overrides = {
+        name: [{"scale": np.array(scale), "zero_point": np.array(zero + 128, np.uint8)}]
+        for name, (scale, zero) in scales.items()
+    }
+    # the quantizer knows no logger of its own and advises preprocessing that fails here
+    logging.disable(logging.WARNING)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "quantized.onnx")
+            quantize_static(
+                copy.deepcopy(model),
+                path,
+                _EmptyWindow(model),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=list(QUANTIZABLE),
+                nodes_to_quantize=nodes,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                extra_options={"TensorQuantOverrides": overrides},
+            )
+            quantized = onnx.load(path)
+    finally:
+        logging.disable(logging.NOTSET)
+    _keep_float(quantized, exclude)
+    return onnx.shape_inference.infer_shapes(quantized, strict_mode=True)
+
+
+def _keep_float(model: ModelProto, layers: Sequence[str]) -> None:
+    """Shield convolutions that stay in float.
+
+    ONNX Runtime quantizes the weights of any convolution that it finds between a
+    dequantizer and a quantizer, asked or not. A maximum with the lowest float changes no
+    number, is not optimized away, and breaks that pattern.
+    """
+    lowest = numpy_helper.from_array(np.finfo(np.float32).min, "lowest")
+    for index, node in reversed(list(enumerate(model.graph.node))):
+        if node.op_type == "Conv" and node.name in layers:
+            shielded = f"{node.name}.float"
+            shield = helper.make_node("Max", [node.input[0], "lowest"], [shielded], shielded)
+            node.input[0] = shielded
+            model.graph.node.insert(index, shield)
+    if any(n.input[1:] == ["lowest"] for n in model.graph.node):
+        model.graph.initializer.append(lowest)
+
+
+def to_signed(model: ModelProto) -> ModelProto:
+    """The same QDQ graph with int8 activations: every zero point less 128, scales equal."""
+    model = copy.deepcopy(model)
+    for index, initializer in enumerate(model.graph.initializer):
+        if initializer.name.endswith("_zero_point"):
+            zero = numpy_helper.to_array(initializer)
+            if zero.dtype == np.uint8:
+                signed = (zero.astype(np.int16) - 128).astype(np.int8)
+                model.graph.initializer[index].CopyFrom(
+                    numpy_helper.from_array(signed, initializer.name)
+                )
+    for value in model.graph.value_info:
+        if value.type.tensor_type.elem_type == TensorProto.UINT8:
+            value.type.tensor_type.elem_type = TensorProto.INT8
+    return model

@@ -1,0 +1,162 @@
+"""The layers of the encoder in TFLite: convolution, sum, part and quantization.
+
+ONNX says "dequantize, convolve in float, quantize"; TFLite has one integer operator for
+that. Each function emits the integer operator where the pattern is complete, and the
+float one where a layer was kept out of quantization.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from onnx import NodeProto
+
+from onwrist_export.quantization.flatbuffer import Quantization, TensorInfo
+from onwrist_export.quantization.tflite_scope import (
+    TIME,
+    Scope,
+    attributes,
+    axes,
+    integers,
+    maps_last,
+    operands,
+    output,
+    quantized_output,
+    refuse,
+    stored,
+)
+
+ROUND_TO = 1.5 * 2**23  # x + ROUND_TO * s - ROUND_TO * s rounds x to a multiple of s
+
+
+def conv(scope: Scope, node: NodeProto) -> None:
+    """A convolution over time, in integers where input, weights and output are quantized."""
+    given = attributes(node)
+    if given.get("group", 1) != 1 or any(d != 1 for d in given.get("dilations", [])):
+        raise refuse(node, "groups or dilations")
+    if given.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise refuse(node, "automatic padding")
+    stride = given.get("strides", [1])[0]
+    before, after = given.get("pads", [0, 0])
+    quantizer = scope.integer(node)
+    x = scope.get_last(node.input[0] if quantizer is None else stored(scope, node.input[0]))
+    weights, bias = _weights(scope, node, quantizer is not None)
+    kernel = weights.shape[2]
+    length = x.shape[TIME]
+    produced = (length + before + after - kernel) // stride + 1
+    needed = max((produced - 1) * stride + kernel - length, 0)
+    padding = schema.Padding.VALID
+    if produced == -(-length // stride) and before == needed // 2:
+        padding = schema.Padding.SAME
+    elif before or needed:
+        # SAME would put the odd sample of padding at the end, PyTorch has it at the start
+        x = _pad_time(scope, x, f"{node.name}/padded", before, max(needed - before, 0))
+    options = schema.Conv2DOptionsT()
+    options.padding = padding
+    options.strideW, options.strideH = stride, 1
+    options.dilationWFactor = options.dilationHFactor = 1
+    shape = (1, 1, produced, weights.shape[0])
+    if quantizer is not None:
+        result, version = quantized_output(scope, quantizer, shape), 3
+    else:
+        result, version = output(scope, node, like=x), 1
+    scope.flat.operator("CONV_2D", [x, weights, bias], [result], version, options)
+
+
+def _weights(scope: Scope, node: NodeProto, integer: bool) -> tuple[TensorInfo, TensorInfo]:
+    """Weights (O, I, K) as (O, 1, K, I), and bias (O,)."""
+    found = []
+    for name, dtype in zip(node.input[1:3], (np.int8, np.int32), strict=True):
+        quantization = None
+        value = scope.constant(name)
+        if value is None:
+            raise refuse(node, f"computed weights {name}")
+        if integer:
+            source = scope.dequantizers[name]
+            scale = scope.constants[source.input[1]].astype(np.float32)
+            zeros = np.zeros(scale.shape, np.int64)
+            quantization = Quantization(scale, zeros)
+            value = scope.constants[source.input[0]].astype(dtype)
+        if value.ndim == 3:
+            value = value.transpose(0, 2, 1)[:, None]
+        found.append(scope.flat.constant(name, value, quantization))
+    return found[0], found[1]
+
+
+def _pad_time(scope: Scope, x: TensorInfo, name: str, before: int, after: int) -> TensorInfo:
+    one, height, length, channels = x.shape
+    shape = (one, height, length + before + after, channels)
+    result = scope.flat.tensor(name, shape, x.dtype, x.quantization)
+    amounts = np.array([[0, 0], [0, 0], [before, after], [0, 0]], np.int32)
+    version = 2 if x.dtype == np.int8 else 1
+    inputs = [x, scope.flat.constant(f"{name}/amounts", amounts)]
+    scope.flat.operator("PAD", inputs, [result], version, schema.PadOptionsT())
+    return result
+
+
+def quantize(scope: Scope, node: NodeProto) -> None:
+    """Float to int8, where no integer operator has produced the integers already.
+
+    Engines round ties differently here. With a scale that is a power of two, adding and
+    subtracting a large number rounds first, in float, which they all do alike.
+    """
+    quantization = scope.quantization(node)
+    last = scope.is_last(node.input[0])
+    x = scope.get_last(node.input[0]) if last else scope.get(node.input[0])
+    scale = float(quantization.scale)
+    if np.log2(scale).is_integer():
+        large = scope.flat.constant(f"{node.name}/large", np.float32(ROUND_TO * scale))
+        for builtin, options in (("ADD", schema.AddOptionsT), ("SUB", schema.SubOptionsT)):
+            rounded = scope.flat.tensor(f"{node.name}/{builtin}", x.shape, np.float32)
+            scope.flat.operator(builtin, [x, large], [rounded], 1, options())
+            x = rounded
+    name = node.output[0]
+    result = scope.flat.tensor(name, x.shape, np.int8, quantization)
+    scope.flat.operator("QUANTIZE", [x], [result], 1, schema.QuantizeOptionsT())
+    (scope.last if last else scope.plain)[name] = result
+
+
+def add(scope: Scope, node: NodeProto) -> None:
+    quantizer = scope.integer(node)
+    if quantizer is None:
+        inputs, result = operands(scope, node)
+        version = 1
+    else:
+        inputs = [scope.get_last(stored(scope, name)) for name in node.input]
+        result, version = quantized_output(scope, quantizer, inputs[0].shape), 2
+    scope.flat.operator("ADD", inputs, [result], version, schema.AddOptionsT())
+
+
+def slice_(scope: Scope, node: NodeProto) -> None:
+    """A part of every axis, with a step; of int8 feature maps too, whose scale it keeps."""
+    name, quantizer = node.input[0], scope.quantizer_after(node)
+    integer = quantizer is not None and name in scope.dequantizers
+    shape = scope.shapes[name]
+    starts, ends = integers(scope, node, 1), integers(scope, node, 2)
+    chosen = axes(integers(scope, node, 3) or range(len(starts)), len(shape))
+    steps = integers(scope, node, 4) or [1] * len(chosen)
+    parts = [slice(0, size, 1) for size in shape]
+    for start, end, axis, step in zip(starts, ends, chosen, steps, strict=True):
+        if step < 1:
+            raise refuse(node, "a negative step")
+        parts[axis] = slice(*slice(start, end, step).indices(shape[axis]))
+    if integer or maps_last(scope, node):
+        _, channels, length = parts
+        parts = [slice(0, 1, 1), slice(0, 1, 1), length, channels]
+        x = scope.get_last(stored(scope, name) if integer else name)
+    else:
+        x = scope.get(name)
+    if integer:
+        _, channels, length = scope.shapes[node.output[0]]
+        result = quantized_output(scope, quantizer, (1, 1, length, channels))
+    else:
+        result = output(scope, node, like=x if len(x.shape) == 4 else None)
+    edges = [
+        scope.flat.constant(
+            f"{node.output[0]}/{edge}", np.array([getattr(p, edge) for p in parts], np.int32)
+        )
+        for edge in ("start", "stop", "step")
+    ]
+    version = 2 if x.dtype == np.int8 else 1
+    options = schema.StridedSliceOptionsT()
+    scope.flat.operator("STRIDED_SLICE", [x, *edges], [result], version, options)

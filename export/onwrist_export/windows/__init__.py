@@ -1,0 +1,1 @@
+"""Recordings in, labelled windows and augmented batches out."""
