@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 import onwrist
 from onwrist.simulate import simulate
-from onwrist_runtime.processor import has_vnni
+from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.timeline import cut
 
 PACKAGES = ("onwrist", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
+INT8 = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 def pin() -> int:
@@ -33,7 +34,7 @@ def conditions() -> dict[str, str]:
     return {
         "date": time.strftime("%Y-%m-%d"),
         "processor": processor(),
-        "VNNI": "yes" if has_vnni() else "no",
+        "instructions": ", ".join(instructions()) or "none that matter to INT8 are known",
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
@@ -43,13 +44,22 @@ def conditions() -> dict[str, str]:
 
 def processor() -> str:
     """The processor by its own name where the system tells it."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def instructions() -> list[str]:
+    """What the processor has that engines use for INT8."""
+    has = {*_cpuinfo("flags").split(), *_cpuinfo("Features").split()}
+    return [name for name in INT8 if name in has]
+
+
+def _cpuinfo(field: str) -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return ""
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() == field), "")
 
 
 def versions() -> dict[str, str]:
@@ -85,6 +95,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def identity(opened: Bundle) -> str:
+    """Which bundle was measured."""
+    manifest = opened.manifest
+    return f"{manifest.name} {manifest.version}, sha256 {opened.hash[:12]}"
 
 
 def listed(what: Mapping[str, str]) -> str:

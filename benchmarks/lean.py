@@ -12,9 +12,10 @@ import json
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from common import conditions, listed, pin, save, table
+from common import conditions, identity, listed, pin, save, table
 
 import onwrist
 from onwrist.bundles import find
@@ -59,6 +60,17 @@ print(json.dumps(told))
 Told = dict[str, tuple[float, float]]
 
 
+@dataclass(frozen=True)
+class Row:
+    """One step with one engine: its time, and the memory that is resident after it."""
+
+    engine: str
+    step: str
+    ms: float
+    least_ms: float
+    resident_mb: float
+
+
 def fresh(path: Path, engine: str) -> Told:
     """Seconds and resident memory in MB of every step in a new process."""
     command = [sys.executable, "-c", FRESH, str(path), engine]
@@ -78,11 +90,13 @@ def main() -> int:
     pin()
     try:
         path = find(arguments.bundle)
-        engines = usable(bundle.read(path))
+        opened = bundle.read(path)
     except onwrist.OnwristError as error:
         print(f"lean: error: {error}", file=sys.stderr)
         return 2
-    what = conditions()
+    size = f"{path.stat().st_size / 1e6:.2f} MB"
+    what = {"bundle": f"{identity(opened)}, {size}", **conditions()}
+    engines = usable(opened)
     fresh(path, engines[0])  # files come from the disk once
     told: dict[str, list[Told]] = {engine: [] for engine in engines}
     for _ in range(arguments.processes):
@@ -90,25 +104,28 @@ def main() -> int:
             told[engine].append(fresh(path, engine))
     what["how"] = f"medians of {arguments.processes} processes for each engine, on one core"
     rows = [
-        [
+        Row(
             engine,
             WORDS[step],
-            f"{1000 * statistics.median(t[step][0] for t in told[engine]):.1f}",
-            f"{1000 * min(t[step][0] for t in told[engine]):.1f}",
-            f"{statistics.median(t[step][1] for t in told[engine]):.0f}",
-        ]
+            1000 * statistics.median(t[step][0] for t in told[engine]),
+            1000 * min(t[step][0] for t in told[engine]),
+            statistics.median(t[step][1] for t in told[engine]),
+        )
         for engine in engines
         for step in STEPS
     ]
     imports = [1000 * t["import"][0] for each in told.values() for t in each]
     reached = "reached" if statistics.median(imports) < IMPORT_MS else "missed"
     what["aim"] = f"import onwrist under {IMPORT_MS:.0f} ms: {reached}"
-    what["bundle"] = f"{path.name}, {path.stat().st_size / 1e6:.2f} MB"
     header = ["engine", "step", "ms", "least ms", "resident MB after it"]
-    text = f"# Lean\n\n{listed(what)}\n{table(header, rows)}"
+    cells = [
+        [row.engine, row.step, f"{row.ms:.1f}", f"{row.least_ms:.1f}", f"{row.resident_mb:.0f}"]
+        for row in rows
+    ]
+    text = f"# Lean\n\n{listed(what)}\n{table(header, cells)}"
     print(text)
     if arguments.output:
-        save(arguments.output, text, {"conditions": what, "processes": told})
+        save(arguments.output, text, {"conditions": what, "rows": [vars(row) for row in rows]})
     return 0
 
 

@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import conditions, listed, load_average, pin, save, table, window
+from common import conditions, identity, listed, load_average, pin, save, table, window
 from numpy.typing import NDArray
 
 import onwrist
 from onwrist_runtime.engines import Engine, OnnxRuntime, open_engine, usable
+from onwrist_runtime.processor import has_vnni
 
 REFERENCE = "onnxruntime fp32"
 PREDICT = "predict, "
@@ -69,7 +70,7 @@ class Cost:
     high: float
 
 
-def contestants(path: Path | None, folder: Path) -> tuple[dict[str, Call], dict[str, str]]:
+def contestants(model: onwrist.Model, folder: Path) -> tuple[dict[str, Call], dict[str, str]]:
     """What races, and which file each runs.
 
     Raises
@@ -77,7 +78,6 @@ def contestants(path: Path | None, folder: Path) -> tuple[dict[str, Call], dict[
     InputError
         The folder has no float graph, or is not what the bundle was made from.
     """
-    model = onwrist.load(path)
     values = window(model)
     engines: dict[str, Engine] = {REFERENCE: float_engine(model, folder)}
     for name in usable(model.bundle):
@@ -241,11 +241,12 @@ def main() -> int:
     arguments = parser.parse_args()
     core = pin()
     try:
-        calls, files = contestants(arguments.bundle, arguments.quantized)
+        model = onwrist.load(arguments.bundle)
+        calls, files = contestants(model, arguments.quantized)
     except onwrist.OnwristError as error:
         print(f"race: error: {error}", file=sys.stderr)
         return 2
-    what = conditions()
+    what = {"bundle": identity(model.bundle), **conditions()}
     rows: list[Row] = []
     costs: list[Cost] = []
     for mode, count, idle in (
@@ -260,7 +261,7 @@ def main() -> int:
         f"one thread, pinned to core {core}; {arguments.rounds} rounds in random order, "
         f"{CALLS} calls a turn warm and 1 after idle"
     )
-    aims = verdicts(rows, costs, what["VNNI"] == "yes")
+    aims = verdicts(rows, costs, has_vnni())
     text = report(what, rows, costs, aims)
     print(text)
     if arguments.output:

@@ -61,12 +61,17 @@ def test_pretraining_learns_to_reconstruct(config: Config, grids: list[Grid]) ->
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
-def test_same_seed_same_weights(config: Config, grids: list[Grid]) -> None:
-    short = msgspec.structs.replace(
-        config, pretrain=msgspec.structs.replace(config.pretrain, steps=3)
-    )
-    first, second = (pretrain(grids[:2], short)[0].state_dict() for _ in range(2))
-    assert all(first[name].equal(second[name]) for name in first)
+def test_same_seed_same_course(config: Config, grids: list[Grid]) -> None:
+    replace = msgspec.structs.replace
+    short = replace(config, pretrain=replace(config.pretrain, steps=5))
+    (first, course), (second, again) = (pretrain(grids[:2], short) for _ in range(2))
+    _, other = pretrain(grids[:2], replace(short, seed=short.seed + 1))
+    # the last bits depend on where in memory a batch lies, and no more than they may
+    assert course == pytest.approx(again, rel=1e-4)
+    assert course != pytest.approx(other, rel=1e-2)
+    weights = second.state_dict()
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(value, weights[name], atol=2e-3, rtol=1e-2)
 
 
 def test_training_beats_a_constant_and_abstains_without_ppg(
