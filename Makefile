@@ -36,7 +36,8 @@ benchmarks: $(VENV)/.dev
 	$(BIN)/python -m pytest benchmarks/test_latency.py
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo "python3 cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 # What an app needs, without torch.
 $(VENV)/.lean: pyproject.toml | $(VENV)/bin/python
