@@ -1,4 +1,4 @@
-"""Importing onwrist is quick and light."""
+"""Importing onwrist is light; benchmarks/lean.py measures how long it takes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,3 @@ def test_importing_loads_nothing_heavy(what: str) -> None:
         fresh(f"import json, sys, {what}; print(json.dumps(list(sys.modules)))")
     )
     assert not set(HEAVY) & set(loaded)
-
-
-def test_importing_takes_under_200_ms() -> None:
-    code = (
-        "import time; t = time.perf_counter(); import onwrist; print(time.perf_counter() - t)"
-    )
-    # The quickest of several: what is asked is what the import costs, not what else runs.
-    assert min(float(fresh(code)) for _ in range(5)) < 0.2
