@@ -96,7 +96,7 @@ def test_stretching_time_stretches_the_rate_along(config: Config) -> None:
     assert 0.2 < full.float().mean() < 0.8
     spectrum = np.abs(np.fft.rfft(values[full, 0].numpy() * np.hanning(256), 4096))
     peak = np.fft.rfftfreq(4096, 1 / 25)[spectrum.argmax(axis=1)] * 60
-    # a quarter of the windows is shaken, some harder than the pulse
+    # a fifth of the windows is shaken, some harder than the pulse
     right = np.abs(peak / rate[full].numpy() - 1) < 0.03
     assert right.mean() > 0.7
 

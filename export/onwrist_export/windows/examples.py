@@ -23,7 +23,7 @@ from onwrist_export.windows.masks import drop_channels, drop_spans
 SPEEDS = np.exp(np.linspace(np.log(0.7), np.log(1.45), 13))
 SPACING = 8  # grid points between two windows that may be drawn
 FLATTEN = 0.7  # 0 draws rates as they occur, 1 draws all rates equally often
-SHAKEN = 0.25  # share of windows with rhythmic motion
+SHAKEN = 0.2  # share of windows with rhythmic motion
 RHYTHM = (0.7, 3.5)  # Hz, from slow gestures to running
 SHAKE_ACCELERATION = (0.05, 0.7)  # g
 SHAKE_LIGHT = (0.2, 3.0)  # standard deviations of the pulse
