@@ -96,8 +96,10 @@ def test_stretching_time_stretches_the_rate_along(config: Config) -> None:
     assert 0.2 < full.float().mean() < 0.8
     spectrum = np.abs(np.fft.rfft(values[full, 0].numpy() * np.hanning(256), 4096))
     peak = np.fft.rfftfreq(4096, 1 / 25)[spectrum.argmax(axis=1)] * 60
-    # a fifth of the windows is shaken, some harder than the pulse
-    right = np.abs(peak / rate[full].numpy() - 1) < 0.03
+    # a tenth of the windows has no pulse; a fifth is shaken, some harder than the pulse
+    found = ~np.isnan(rate[full].numpy())
+    assert found.any()
+    right = np.abs(peak / rate[full].numpy() - 1)[found] < 0.03
     assert right.mean() > 0.7
 
 
@@ -108,7 +110,7 @@ def test_same_seed_same_batches(config: Config) -> None:
         for _ in range(2)
     )
     for a, b in zip(first, second, strict=True):
-        assert a.equal(b)
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ class RateRules:
     confidence: float
 
 
-def fit_rate(head: RateHead, evidence: list[Evidence], constant: float) -> RateRules:
+def fit_rate(
+    head: RateHead, evidence: list[Evidence], constant: float, pulseless: Evidence | None = None
+) -> RateRules:
     """Calibrate `head` in place on evidence at several missing shares.
 
     Parameters
@@ -56,6 +58,7 @@ def fit_rate(head: RateHead, evidence: list[Evidence], constant: float) -> RateR
     evidence : on validation subjects; those whose `missing` is in `ABSTENTION` decide
         the confidence threshold, all decide the rest.
     constant : what a predictor without a sensor would say (the mean of training).
+    pulseless : windows without a rate, whose truth is NaN: whatever is said is wrong.
     """
 
     def error(e: Evidence) -> float:
@@ -66,7 +69,7 @@ def fit_rate(head: RateHead, evidence: list[Evidence], constant: float) -> RateR
         return sum(error(e) for e in evidence if e.missing in ABSTENTION)
 
     head.sharpness.fill_(min(SHARPNESS, key=total))
-    _fit_trust(head, evidence)
+    _fit_trust(head, [*evidence, pulseless] if pulseless else evidence)
 
     useless = [
         float(e.coverage.max())

@@ -7,7 +7,7 @@ subjects are not touched.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
+from onwrist_export.windows.pulseless import pulseless
 from onwrist_runtime.errors import InputError
 
 HOPS = 4  # windows overlap by all but a quarter of their length
@@ -93,8 +94,10 @@ def train(
     head = graph.rates[task.name]
     tune_rate(encoder, head, learn, config, task.name, progress)
     constant = float(learned.labelled(task.name).targets[task.name].mean())
-    evidence = _evidence(graph, choose.labelled(task.name), task, config)
-    rules = calibrate.fit_rate(head, evidence, constant)
+    known = choose.labelled(task.name)
+    evidence = _evidence(graph, known, task, config)
+    silent = _read(graph, _silenced(known, config), task, missing=float("nan"))
+    rules = calibrate.fit_rate(head, evidence, constant, silent)
     say(f"{task.name}: coverage from {rules.coverage}, confidence from {rules.confidence}")
 
     classify.fit_statistics(graph, learned)
@@ -104,7 +107,6 @@ def train(
     return Trained(config, graph.eval(), {task.name: rules}, {task.name: constant})
 
 
-@torch.no_grad()
 def _evidence(
     graph: DeployGraph, known: Windows, task: TaskConfig, config: Config
 ) -> list[Evidence]:
@@ -112,20 +114,32 @@ def _evidence(
         raise InputError(
             f"no window of the validation subjects has a {task.name} label to calibrate by"
         )
+    rate = config.window.rate
+    return [
+        _read(graph, first_channel_missing(known, share, rate), task, share)
+        for share in CALIBRATION_SHARES
+    ]
+
+
+@torch.no_grad()
+def _read(graph: DeployGraph, windows: Windows, task: TaskConfig, missing: float) -> Evidence:
     graph.eval()
     head = graph.rates[task.name]
-    found = []
-    for share in CALIBRATION_SHARES:
-        damaged = first_channel_missing(known, share, config.window.rate)
-        logits = torch.cat(
-            [
-                head.mlp(graph.features(values, seen)[1])
-                for values, seen in classify.in_batches(damaged)
-            ]
-        )
-        coverage = damaged.observed[:, 0].mean(axis=1)
-        found.append(Evidence(share, logits, coverage, known.targets[task.name]))
-    return found
+    batches = classify.in_batches(windows)
+    logits = torch.cat([head.mlp(graph.features(values, seen)[1]) for values, seen in batches])
+    coverage = windows.observed[:, 0].mean(axis=1)
+    return Evidence(missing, logits, coverage, windows.targets[task.name])
+
+
+def _silenced(windows: Windows, config: Config) -> Windows:
+    """The windows with no pulse in their first channel, and no rate."""
+    rng = np.random.default_rng(config.seed)
+    values = windows.values.copy()
+    count, _, samples = values.shape
+    silent = pulseless(rng, count, samples, config.window.rate)
+    values[:, 0] = np.where(windows.observed[:, 0], silent, 0)
+    targets = {name: np.full(count, np.nan) for name in windows.targets}
+    return replace(windows, values=values, targets=targets)
 
 
 def _class_head(

@@ -68,21 +68,26 @@ class DeployGraph(nn.Module):
 
     def features(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (B, E) and pooled features (B, 2 E)."""
-        means, deviations = pool(self.encoder.encode(self.normalize(values, observed)))
+        return self._features(self.normalize(values, observed))
+
+    def _features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        means, deviations = pool(self.encoder.encode(x))
         return means, torch.cat([means, deviations], dim=1)
 
     def run(
         self, values: Tensor, observed: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
-        embedding, features = self.features(values, observed)
+        x = self.normalize(values, observed)
+        embedding, features = self._features(x)
         seen = observed[:, :1].mean(-1)  # rates are read from the first channel
-        present = torch.clamp(observed[:, :1].sum(-1), max=1.0)
+        # zero where that is absent or stuck, one otherwise: its extremes became -1 and 1
+        alive = torch.clamp((x[:, :1] * x[:, :1]).sum(-1), max=1.0)
         rates, found = {}, []
         for name, head in self.rates.items():
             value, odds, confidence = head(features, seen)
-            rates[name] = torch.cat([value, confidence], dim=1)
-            found += [head.position(value) * present, 0.25 * odds * present]
+            rates[name] = torch.cat([value, confidence * alive], dim=1)
+            found += [head.position(value) * alive, 0.25 * odds * alive]
         if not self.classes:
             return embedding, rates, None
         return embedding, rates, torch.cat([self.statistics(values, observed), *found], dim=1)

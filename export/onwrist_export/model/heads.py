@@ -75,11 +75,14 @@ class RateHead(nn.Module):
         self.register_buffer("trust", torch.tensor([1.0, 0.0, 0.0]))
 
     def target(self, rate: Tensor, spread: float = 1.5) -> Tensor:
-        """Soft target (B, bins): a Gaussian of `spread` bins around each rate (B,)."""
+        """Soft target (B, bins): a Gaussian of `spread` bins around each rate (B,).
+
+        Where the rate is NaN there is none to be found, and every bin is as likely.
+        """
         position = torch.log(self.rates)
         step = position[1] - position[0]
         distance = (position[None] - torch.log(rate)[:, None]) / (spread * step)
-        return torch.softmax(-0.5 * distance**2, dim=1)
+        return torch.softmax(torch.nan_to_num(-0.5 * distance**2), dim=1)
 
     def loss(self, logits: Tensor, rate: Tensor) -> Tensor:
         """Cross entropy between `logits` (B, bins) and the soft target of `rate` (B,)."""

@@ -19,6 +19,7 @@ from torch.utils.data import IterableDataset
 from onwrist_export.config import Config, TaskConfig
 from onwrist_export.windows.grids import Grid, rate_targets
 from onwrist_export.windows.masks import drop_channels, drop_spans
+from onwrist_export.windows.pulseless import pulseless
 
 SPEEDS = np.exp(np.linspace(np.log(0.7), np.log(1.45), 13))
 SPACING = 8  # grid points between two windows that may be drawn
@@ -28,14 +29,15 @@ RHYTHM = (0.7, 3.5)  # Hz, from slow gestures to running
 SHAKE_ACCELERATION = (0.05, 0.7)  # g
 SHAKE_LIGHT = (0.2, 3.0)  # standard deviations of the pulse
 HARMONICS = 3
+PULSELESS = 0.1  # share of windows whose light holds no pulse, and whose rate is unknown
 
 
 class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     """Batches of values (B, C, N), observed (B, C, N) as 0/1, and rate (B,).
 
-    Without a task the rate is NaN and windows are drawn from everywhere at the speed
-    they were recorded. The first channel, which rates are read from, is there at least
-    in part, unless `first_may_go`.
+    The rate is NaN where there is none to be found. Without a task it always is, and
+    windows are drawn from everywhere at the speed they were recorded. The first channel,
+    which rates are read from, is there at least in part, unless `first_may_go`.
     """
 
     def __init__(
@@ -82,12 +84,15 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         pick = np.searchsorted(self.cumulative, drawn)
         values, observed = self._look_up(self.start[pick], self.speed[pick])
         values = self._disturb(rng, values, observed)
+        rate = self.target[pick].astype(np.float32)
+        if self.labelled:
+            rate = self._silence(rng, values, rate)
         observed &= self._missing(rng, values.shape)
         values[~observed] = 0
         return (
             torch.from_numpy(values),
             torch.from_numpy(observed.astype(np.float32)),
-            torch.from_numpy(self.target[pick].astype(np.float32)),
+            torch.from_numpy(rate),
         )
 
     def _look_up(
@@ -143,6 +148,17 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         light *= _deviation(values[pick], observed[pick])[..., None]
         values[pick] += wave * np.where(self.moved[channels][:, None], moved, light)
         return values
+
+    def _silence(
+        self, rng: np.random.Generator, values: NDArray[np.float32], rate: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Take the pulse out of some windows, in place; the rates that are left."""
+        which = np.flatnonzero(rng.random(len(values)) < PULSELESS)
+        for channel in np.flatnonzero(self.window_scaled):
+            values[which, channel] = pulseless(rng, len(which), self.samples, self.rate)
+        left = rate.copy()
+        left[which] = np.nan
+        return left
 
     def _missing(
         self, rng: np.random.Generator, shape: tuple[int, int, int]
