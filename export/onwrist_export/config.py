@@ -96,7 +96,7 @@ class Tuning(Budget, kw_only=True):
 
 
 class Config(Record, kw_only=True):
-    """One training configuration, whole."""
+    """One training configuration, whole; `caveats` are Markdown for the card."""
 
     name: str
     version: str
@@ -112,6 +112,7 @@ class Config(Record, kw_only=True):
     pretrain: Pretraining
     train: Tuning
     classify: Budget
+    caveats: str = ""
 
     @property
     def himae(self) -> HiMAEConfig:

@@ -10,8 +10,9 @@ import pytest
 import onwrist
 from onwrist_export.config import load_config
 from onwrist_export.judging.baselines import fft_rate, lomb_scargle_rate
-from onwrist_export.judging.evaluate import engine_predictor, first_channel_missing, rate_table
+from onwrist_export.judging.evaluate import engine_predictor, rate_table
 from onwrist_export.learning.calibrate import RateRules
+from onwrist_export.windows.damage import first_channel_missing
 from onwrist_export.windows.grids import Windows, cut_windows, of_subjects, to_grid
 from onwrist_runtime.engines import installed
 

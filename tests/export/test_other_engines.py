@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from onwrist_export.packing.pack import Description, pack, stages
 from onwrist_export.quantization import flatbuffer, network
-from onwrist_export.quantization.check import QUANTIZED, check, onnx_run, run_all
+from onwrist_export.quantization.check import QUANTIZED, check, onnx_run
 from onwrist_export.quantization.parity import TRAINED
 from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.windows.grids import run_all
 from onwrist_runtime.processor import has_vnni
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,10 @@ import torch
 from onnx import numpy_helper
 
 from onwrist_export.quantization import network
-from onwrist_export.quantization.check import onnx_run, run_all
+from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.quantize import INPUT_SCALE, QuantizedModel, quantize
+from onwrist_export.windows.grids import run_all
 from onwrist_runtime.errors import InputError
 
 SCALES, ZEROS = "_scale", "_zero_point"

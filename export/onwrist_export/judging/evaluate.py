@@ -6,7 +6,7 @@ and every engine are judged by the same code. Shapes: W windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +33,10 @@ from onwrist_export.judging.metrics import (
 from onwrist_export.learning import classify
 from onwrist_export.learning.calibrate import ABSTENTION, RateRules
 from onwrist_export.model.graph import DeployGraph
-from onwrist_export.windows.grids import Windows
-from onwrist_export.windows.masks import drop_spans
+from onwrist_export.windows.damage import first_channel_missing
+from onwrist_export.windows.grids import Run, Windows, run_all
 
 Predictor = Callable[[Windows], dict[str, Array]]
-Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
 FOLDS = 5
 MIDDLE = (600.0, 2400.0)  # s of a recording in which the protocol's order says least
 
@@ -61,6 +60,7 @@ class RateRow:
 class ClassRow:
     """AUROC of one method over whole recordings, and over `MIDDLE` of those that reach it."""
 
+    task: str
     method: str
     whole: Score
     middle: Score | None
@@ -72,7 +72,7 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
     @torch.no_grad()
     def predict(windows: Windows) -> dict[str, Array]:
         graph.eval()
-        parts = [graph(values, seen) for values, seen in classify.in_batches(windows)]
+        parts = [graph(values, seen) for values, seen in windows.batches()]
         return {
             name: torch.cat([p[k] for p in parts]).double().numpy()
             for k, name in enumerate(graph.output_names)
@@ -82,28 +82,8 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
 
 
 def engine_predictor(run: Run) -> Predictor:
-    """Outputs of an inference engine, one window at a time as on the device.
-
-    `run` takes values and observed (1, C, N) and gives outputs (1, ...) by name.
-    """
-
-    def predict(windows: Windows) -> dict[str, Array]:
-        found: dict[str, list[NDArray[np.generic]]] = {}
-        for values, observed in zip(windows.values, windows.observed, strict=True):
-            for name, output in run(values[None], observed[None].astype(np.float32)).items():
-                found.setdefault(name, []).append(output[0].copy())
-        return {name: np.stack(v).astype(np.float64) for name, v in found.items()}
-
-    return predict
-
-
-def first_channel_missing(windows: Windows, share: float, rate: float) -> Windows:
-    """The windows with this share of their first channel gone, in spans of 1 to 5 s."""
-    count, channels, samples = windows.values.shape
-    rng = np.random.default_rng(round(share * 100))
-    kept = np.ones((count, channels, samples), bool)
-    kept[:, 0] = drop_spans(rng, np.full(count, share), samples, rate)
-    return windows.without(kept)
+    """Outputs of an inference engine."""
+    return lambda windows: run_all(run, windows)
 
 
 def rate_table(
@@ -174,6 +154,7 @@ def class_table(
     middle = (elapsed > MIDDLE[0]) & (elapsed < MIDDLE[1])
     return [
         ClassRow(
+            task.name,
             method,
             by_subject(area_under_roc, score, true, people),
             by_subject(area_under_roc, score[middle], true[middle], people[middle])

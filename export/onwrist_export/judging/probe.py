@@ -21,20 +21,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from onwrist_export.config import Config, TaskConfig
-from onwrist_export.judging.evaluate import first_channel_missing
 from onwrist_export.judging.metrics import (
     Score,
     area_under_roc,
     by_subject,
     mean_absolute_error,
 )
-from onwrist_export.learning.classify import in_batches
 from onwrist_export.learning.loops import settle, tune_rate
 from onwrist_export.learning.train import rate_head
 from onwrist_export.model.graph import pool
 from onwrist_export.model.heads import RateHead
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.model.normalize import Normalize
+from onwrist_export.windows.damage import first_channel_missing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
 from onwrist_runtime.errors import InputError
 
@@ -73,7 +72,7 @@ def stage_means(
     model.eval()
     parts = [
         [s.mean(-1) for s in model.encode(normalize(values, seen))]
-        for values, seen in in_batches(windows)
+        for values, seen in windows.batches()
     ]
     return [torch.cat(stage).double().numpy() for stage in zip(*parts, strict=True)]
 
@@ -190,7 +189,7 @@ def _rates(
     head.eval()
     parts = [
         head.evidence(head.mlp(torch.cat(pool(model.encode(normalize(v, seen))), dim=1)))[0]
-        for v, seen in in_batches(windows)
+        for v, seen in windows.batches()
     ]
     return np.asarray(torch.cat(parts)[:, 0].double().numpy())
 

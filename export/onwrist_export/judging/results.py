@@ -13,12 +13,13 @@ from onwrist_export.judging.evaluate import (
     Predictor,
     RateRow,
     class_table,
-    first_channel_missing,
     graph_predictor,
     rate_table,
 )
+from onwrist_export.judging.metrics import Score, area_under_roc, by_subject
 from onwrist_export.learning.calibrate import ABSTENTION, RateRules
 from onwrist_export.model.graph import DeployGraph
+from onwrist_export.windows.damage import first_channel_missing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
 
 FLOAT, INT8 = "onwrist fp32", "onwrist INT8"
@@ -39,21 +40,28 @@ class TrustRow:
 class Results:
     """Everything measured on labelled recordings.
 
+    `files` are the SHA-256 of the model files that were judged. `classes` are of heads
+    trained anew in cross-validation, `shipped_classes` the AUROC of the INT8 graph's own
+    heads on test subjects.
+
     `unlabelled_abstained` is the share of test windows without a label, the less clean
     ones, on which the rate task abstains; None where all have labels.
     """
 
+    files: dict[str, str]
     people: dict[str, list[str]]
     rates: list[RateRow]
     first_channel_only: float
     trust: list[TrustRow]
     unlabelled_abstained: float | None
     classes: list[ClassRow]
+    shipped_classes: dict[str, Score]
 
 
 def measure(
     graph: DeployGraph,
     int8: Predictor,
+    files: dict[str, str],
     grids: Sequence[Grid],
     config: Config,
     rules: dict[str, RateRules],
@@ -72,6 +80,7 @@ def measure(
     rate = config.window.rate
     everything = cut_windows(grids, config, hop)
     return Results(
+        files=files,
         people=_people(grids, config),
         rates=rate_table(predictors, test, task, rules[task.name], constants[task.name], rate),
         first_channel_only=float(np.abs(only - known.targets[task.name]).mean()),
@@ -85,7 +94,17 @@ def measure(
             if t.kind == "class"
             for row in class_table(graph, everything, config, t)
         ],
+        shipped_classes={
+            t.name: _shipped(int8, test.labelled(t.name), t)
+            for t in config.tasks
+            if t.kind == "class"
+        },
     )
+
+
+def _shipped(predict: Predictor, known: Windows, task: TaskConfig) -> Score:
+    score = predict(known)[task.name][:, 1]
+    return by_subject(area_under_roc, score, known.targets[task.name], known.subjects)
 
 
 def _people(grids: Sequence[Grid], config: Config) -> dict[str, list[str]]:

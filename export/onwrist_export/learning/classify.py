@@ -8,7 +8,7 @@ people never seen, the intercept is that of calibration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,22 +19,13 @@ from torch import Tensor, nn
 from onwrist_export.config import Budget, Config, TaskConfig
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead
+from onwrist_export.windows.damage import with_missing
 from onwrist_export.windows.grids import Windows
-from onwrist_export.windows.masks import drop_channels, drop_spans
 
 VARIANTS = 4  # copies of each window that are trained on, all but one with data missing
 SMOOTHING = 0.05
 NOISE = 0.1  # of a standard deviation, added to the standardized context
 INTERCEPT_RATE = 10.0  # learning rate of intercepts, as a multiple of the head's
-BATCH = 512
-
-
-def in_batches(windows: Windows, size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-    """Values and observed (size, C, N) of windows as tensors."""
-    for start in range(0, len(windows), size):
-        part = slice(start, start + size)
-        observed = windows.observed[part].astype(np.float32)
-        yield torch.from_numpy(windows.values[part]), torch.from_numpy(observed)
 
 
 @torch.no_grad()
@@ -42,21 +33,11 @@ def contexts(graph: DeployGraph, windows: Windows) -> Tensor:
     """What the class heads see of each window: (W, S)."""
     graph.eval()
     parts = []
-    for values, observed in in_batches(windows):
+    for values, observed in windows.batches():
         found = graph.run(values, observed)[2]
         if found is not None:
             parts.append(found)
     return torch.cat(parts)
-
-
-def with_missing(windows: Windows, config: Config, seed: int) -> Windows:
-    """A copy with channels and spans taken away, as the class heads are trained on."""
-    rng = np.random.default_rng(seed)
-    count, channels, samples = windows.values.shape
-    share = rng.uniform(0.0, 0.75, count) * (rng.random(count) < 0.3)
-    kept = drop_spans(rng, share, samples, config.window.rate)[:, None]
-    present = drop_channels(rng, count, channels, each=0.2, all_but_first=0.05)
-    return windows.without(kept & present[..., None])
 
 
 def variants(graph: DeployGraph, windows: Windows, config: Config) -> list[Tensor]:

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from onwrist_export.config import Config, TaskConfig
-from onwrist_export.judging.evaluate import first_channel_missing
 from onwrist_export.learning import calibrate, classify
 from onwrist_export.learning.calibrate import ABSTENTION, Evidence, RateRules
 from onwrist_export.learning.loops import tune_rate
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
+from onwrist_export.windows.damage import first_channel_missing, with_missing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
 from onwrist_export.windows.pulseless import pulseless
 from onwrist_runtime.errors import InputError
@@ -125,7 +125,7 @@ def _evidence(
 def _read(graph: DeployGraph, windows: Windows, task: TaskConfig, missing: float) -> Evidence:
     graph.eval()
     head = graph.rates[task.name]
-    batches = classify.in_batches(windows)
+    batches = windows.batches()
     logits = torch.cat([head.mlp(graph.features(values, seen)[1]) for values, seen in batches])
     coverage = windows.observed[:, 0].mean(axis=1)
     return Evidence(missing, logits, coverage, windows.targets[task.name])
@@ -151,7 +151,7 @@ def _class_head(
         variants, known.targets[task.name], known.subjects, task, config.classify, config.seed
     )
     held = choose.labelled(task.name)
-    both = [held, classify.with_missing(held, config, config.seed)]
+    both = [held, with_missing(held, config, config.seed)]
     logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in both])
     calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(both)))
     return head

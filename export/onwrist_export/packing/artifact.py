@@ -202,6 +202,14 @@ def read_source(folder: Path) -> Source:
         raise InputError(f"{folder / SOURCE} is damaged: {error}") from None
 
 
+def clear(folder: Path) -> None:
+    """Remove what earlier steps left in `folder`, so that nothing of another model stays."""
+    for name in (SOURCE, PARITY, RESULTS):
+        (folder / name).unlink(missing_ok=True)
+    for old in folder.glob("checkpoint.*"):
+        old.unlink()
+
+
 def keep_checkpoint(folder: Path, checkpoint: Path) -> None:
     """Copy the float weights into `folder`, where `check` finds them."""
     shutil.copyfile(checkpoint, folder / f"checkpoint{checkpoint.suffix}")

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
+from onwrist_export.config import Config
 from onwrist_export.judging import tables
+from onwrist_export.judging.metrics import Score
 from onwrist_export.judging.results import FLOAT, INT8, Results
 from onwrist_export.packing.artifact import Source
 from onwrist_export.quantization.parity import Parity
 from onwrist_runtime.manifest import Task
 
-CAVEATS = """\
-- Not a medical device. Nothing here diagnoses, treats or monitors a condition.
-- Heart-rate labels are inter-beat intervals that the Empatica E4 found in the same PPG, on
-  windows with at least 7 s of them: clean, nearly motionless windows, and not ECG.
-- One device, one protocol, healthy adults, about an hour each. Another sensor differs in
-  wavelength, polarity, units and the vendor's filtering: check on it before you trust it.
-- Stress is the label of a laboratory protocol (Stroop, interview, hyperventilation against
-  rest) whose order is fixed: the time since start alone scores as the table shows, so part
-  of any score may be the clock's. Its input features and budget were chosen on the same
-  cross-validation that is reported.
-"""
+CONFIGURATION = "## Configuration"
+CAVEAT = (
+    "- Not a medical device. Nothing here diagnoses, treats or monitors a condition.\n"
+    "- Another sensor differs in wavelength, polarity, units and the vendor's filtering: check "
+    "on it before you trust it.\n"
+)
 
 
 def write(source: Source, parity: Parity, found: Results | None, notes: Sequence[str]) -> str:
@@ -34,8 +33,11 @@ def write(source: Source, parity: Parity, found: Results | None, notes: Sequence
         _making(source, found),
     ]
     if found:
-        parts += [_results(found, source), "## Before you trust it\n\n" + CAVEATS]
-    parts += [_quantization(source, parity), *notes]
+        parts.append(_results(found, source))
+    caveats = CAVEAT + (source.config.caveats if source.config else "")
+    parts += ["## Before you trust it\n\n" + caveats, _quantization(source, parity), *notes]
+    if source.config:
+        parts.append(_configuration(source.config))
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
@@ -96,7 +98,7 @@ def _making(source: Source, found: Results | None) -> str:
     if found:
         for role, people in found.people.items():
             text += f"- {role}: {', '.join(people)}\n"
-        text += "\nTest subjects were neither trained nor tuned on.\n\n"
+        text += "\nTest subjects took no part in training, calibration or thresholds.\n\n"
     text += f"Scales of INT8 were chosen on {source.calibration}."
     if source.excluded:
         text += f" Kept in float: {', '.join(source.excluded)}."
@@ -133,7 +135,9 @@ def _results(found: Results, source: Source) -> str:
         text += (
             f"\n## {task.name}\n\nOne window, cross-validation by subject over all labelled "
             f"people ({FLOAT}; its head alone is trained in each fold).\n\n"
-            f"{tables.classes(found.classes)}"
+            f"{tables.classes([row for row in found.classes if row.task == task.name])}\n"
+            f"The shipped head on test subjects, {INT8}, AUROC: "
+            f"{_by_subject(found.shipped_classes[task.name])}.\n"
         )
     return text
 
@@ -146,3 +150,13 @@ def _quantization(source: Source, parity: Parity) -> str:
         else "LiteRT, ONNX Runtime, tflite-runtime and TFLite-Micro"
     )
     return f"## INT8\n\nSuits {engines}.\n\n{tables.parity(parity)}"
+
+
+def _by_subject(score: Score) -> str:
+    each = ", ".join(f"{name} {value:.3f}" for name, value in score.by_subject.items())
+    return f"{each}; mean {score.mean:.3f}, pooled {score.pooled:.3f}"
+
+
+def _configuration(config: Config) -> str:
+    said = msgspec.json.format(msgspec.json.encode(config), indent=1).decode()
+    return f"{CONFIGURATION}\n\n```json\n{said}\n```\n"

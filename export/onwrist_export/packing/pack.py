@@ -15,11 +15,11 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.model.himae import HiMAEConfig
-from onwrist_export.quantization.check import Array, conditions, onnx_run, run_all, sample
+from onwrist_export.quantization.check import Array, conditions, onnx_run, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import Parity
 from onwrist_export.quantization.quantize import FILES, QuantizedModel
-from onwrist_export.windows.grids import Windows
+from onwrist_export.windows.grids import Windows, run_all
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError, ParityError
 from onwrist_runtime.manifest import (

@@ -20,7 +20,6 @@ from onwrist_export.config import Config
 from onwrist_export.judging import results
 from onwrist_export.judging.evaluate import engine_predictor
 from onwrist_export.judging.results import Results
-from onwrist_export.learning.classify import with_missing
 from onwrist_export.packing import artifact, card
 from onwrist_export.packing.artifact import Source
 from onwrist_export.packing.pack import pack
@@ -28,6 +27,7 @@ from onwrist_export.quantization.check import check, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import IMPORTED, TRAINED, Parity
 from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.windows.damage import with_missing
 from onwrist_export.windows.grids import (
     Grid,
     Windows,
@@ -68,6 +68,7 @@ def quantize_checkpoint(
         calibration=f"{len(windows)} windows of {words}",
         excluded=list(exclude),
     )
+    artifact.clear(folder)
     model.save(folder)
     artifact.keep_checkpoint(folder, checkpoint)
     artifact.write_record(folder / artifact.SOURCE, source)
@@ -88,8 +89,9 @@ def check_folder(folder: Path, recordings: Path | None, say: Say) -> Parity:
         windows = cut_windows(grids_checked, config, config.window.samples // 2)
     else:
         windows = cut_windows(grids, config, config.window.samples // 2)
-        # the odd windows; calibration took the even ones
-        windows = windows.select(np.arange(1, len(windows), 2)) if recordings else windows
+        # the second half; calibration took the first
+        half = np.arange(len(windows) // 2 + 1, len(windows))
+        windows = windows.select(half) if recordings else windows
     say(f"comparing float and INT8 on {min(len(windows), CHECK_WINDOWS)} windows")
     parity = check(
         model,
@@ -104,7 +106,9 @@ def check_folder(folder: Path, recordings: Path | None, say: Say) -> Parity:
         say("judging on test subjects and by cross-validation")
         graph, _ = artifact.open_checkpoint(artifact.kept_checkpoint(folder))
         int8 = engine_predictor(LiteRT(model.tflite).run)
-        found = results.measure(graph, int8, grids, config, source.rules, source.constants)
+        found = results.measure(
+            graph, int8, model.hashes, grids, config, source.rules, source.constants
+        )
         artifact.write_record(folder / artifact.RESULTS, found)
     return parity
 
@@ -121,6 +125,11 @@ def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
     if parity is None:
         raise InputError(f"{folder} was not checked: run `onwrist-export check {folder}` first")
     found = _read(folder / artifact.RESULTS, Results)
+    if source.kind == "trained" and (found is None or found.files != model.hashes):
+        raise InputError(
+            f"{folder} was not judged on people: run `onwrist-export check {folder} "
+            "--recordings RECORDINGS` first"
+        )
     config = artifact.layout(source)
     golden = cut_windows(_simulated(config, GOLDEN_SEEDS), config, config.window.samples // 2)
     pack(
@@ -149,7 +158,7 @@ def _calibration(
         words = recordings.name
     windows = cut_windows(grids, config, hop)
     if recordings and source.kind != "trained":
-        windows = windows.select(np.arange(0, len(windows), 2))
+        windows = windows.select(np.arange(len(windows) // 2))
     if not windows.observed.any():
         raise InputError(
             f"nothing is observed of {', '.join(config.channel_names)} in the calibration "

@@ -6,7 +6,7 @@ samples, E embedding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,13 @@ from onwrist_export.quantization.parity import (
     TaskParity,
 )
 from onwrist_export.quantization.quantize import FILES, QuantizedModel
-from onwrist_export.windows.grids import Windows
+from onwrist_export.windows.grids import Run, Windows, run_all
 from onwrist_export.windows.masks import drop_spans
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, Task
 from onwrist_runtime.processor import has_vnni
 
 Array = NDArray[np.float64]
-Outputs = dict[str, NDArray[np.generic]]
-Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Outputs]
 
 MISSING = (0.25, 0.5, 0.75)
 AGREEMENT_WINDOWS = 4  # of each condition
@@ -102,15 +100,6 @@ def onnx_run(model: network.ModelProto) -> Run:
     """ONNX Runtime as a function of a window."""
     session = network.session(model)
     return lambda values, observed: network.run(session, values, observed)
-
-
-def run_all(run: Run, windows: Windows) -> dict[str, Array]:
-    """Every output (W, ...), one window at a time as on the device."""
-    found: dict[str, list[NDArray[np.generic]]] = {}
-    for values, observed in zip(windows.values, windows.observed, strict=True):
-        for name, output in run(values[None], observed[None].astype(np.float32)).items():
-            found.setdefault(name, []).append(output[0])
-    return {name: np.stack(outputs).astype(np.float64) for name, outputs in found.items()}
 
 
 def _compare(

@@ -6,18 +6,22 @@ what `predict` will feed it. Shapes: W windows, C channels, N samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from onwrist.readers import read_all
 from onwrist.recording import Label, Recording
 from onwrist_export.config import Config, TaskConfig
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.timeline import resample
+
+Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +76,30 @@ class Windows:
         """The windows whose target of `task` is known."""
         return self.select(~np.isnan(self.targets[task]))
 
+    def batches(self, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+        """Values and observed (size, C, N) as tensors, in order."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            observed = self.observed[part].astype(np.float32)
+            yield torch.from_numpy(self.values[part]), torch.from_numpy(observed)
+
     def without(self, kept: NDArray[np.bool_]) -> Windows:
         """The same windows with what is False in `kept` (W, C, N) taken away."""
         observed = self.observed & kept
         values = np.where(observed, self.values, np.float32(0))
         return replace(self, values=values, observed=observed)
+
+
+def run_all(run: Run, windows: Windows) -> dict[str, NDArray[np.float64]]:
+    """Every output (W, ...) of an engine, one window at a time as on the device.
+
+    `run` takes values and observed (1, C, N) and gives outputs (1, ...) by name.
+    """
+    found: dict[str, list[NDArray[np.generic]]] = {}
+    for values, observed in zip(windows.values, windows.observed, strict=True):
+        for name, output in run(values[None], observed[None].astype(np.float32)).items():
+            found.setdefault(name, []).append(output[0].copy())
+    return {name: np.stack(outputs).astype(np.float64) for name, outputs in found.items()}
 
 
 def load_grids(path: Path, config: Config) -> list[Grid]:
