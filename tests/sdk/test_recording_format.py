@@ -171,6 +171,36 @@ def test_damaged_files_are_refused(tmp_path: Path, simulated: Recording) -> None
         readers.read(tmp_path / "bare.npz")
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_no_flipped_byte_gives_anything_but_a_recording_or_its_error(
+    tmp_path: Path, save: Any
+) -> None:
+    path = tmp_path / "mine.npz"
+    save(path, ppg=np.arange(50.0), ppg_rate=25.0)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            readers.read(path)
+        except RecordingError as error:
+            assert "mine" in str(error)
+            refused += 1
+    assert refused > len(whole) / 2
+
+
+def test_garbage_and_folders_named_npz_are_called_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "garbage.npz").write_bytes(b"\x80garbage" * 9)
+    with pytest.raises(RecordingError, match=r"garbage\.npz: not a readable .npz") as caught:
+        readers.read(tmp_path / "garbage.npz")
+    assert "pickle" not in str(caught.value)
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(RecordingError, match=r"folder\.npz: a folder"):
+        readers.read(tmp_path / "folder.npz")
+
+
 @pytest.mark.parametrize("name", ["Green 525", "ppg_rate", "labels_x", "time", ""])
 def test_a_channel_that_could_not_come_back_is_not_written(tmp_path: Path, name: str) -> None:
     recording = Recording("a", None, {name: Signal.regular(np.zeros(3, np.float32), 1.0)})
