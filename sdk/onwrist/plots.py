@@ -89,7 +89,7 @@ def _draw_sensor(
         name = channel.name.removeprefix(f"{sensor}_")
         colour = _LINES[number % len(_LINES)]
         panel.plot(times - recording.start, values, color=colour, lw=0.8, label=name)
-    if len(channels) > 1:
+    if len(channels) > 1 and panel.lines:
         panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=len(channels), **_LEGEND)
     # Channels of a sensor arrive together, so the first one speaks for all.
     gaps = _gaps(recording.signals.get(channels[0].name), recording.start, recording.end)

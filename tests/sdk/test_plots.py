@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from onwrist import plots
+from onwrist.recording import Recording
+from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.timeline import Signal, resample
 
 
@@ -51,3 +56,13 @@ def test_a_thinned_line_is_short_and_keeps_its_extremes(
     assert np.all(np.diff(times) >= 0)
     assert np.nanmin(thinned) == np.nanmin(values)
     assert np.nanmax(thinned) == np.nanmax(values)
+
+
+def test_a_recording_without_acceleration_is_drawn_without_a_warning(
+    tmp_path: Path, toy_manifest: Manifest, simulated: Recording
+) -> None:
+    recording = Recording("still", None, {"ppg": simulated.signals["ppg"]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.save(tmp_path / "still.png", recording, [], toy_manifest)
+    assert (tmp_path / "still.png").stat().st_size
