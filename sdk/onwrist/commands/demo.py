@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the figure goes (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="another wearer (default: %(default)s)"
+        "--seed", type=options.seed, default=0, help="another wearer (default: %(default)s)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Show what is in a bundle: card, channels, tasks, sizes, parity.
+"""Show what is in a bundle: card, channels, tasks, sizes.
 
 No engine is needed: the bundle is opened and checked, not run.
 """
@@ -6,7 +6,8 @@ No engine is needed: the bundle is opened and checked, not run.
 from __future__ import annotations
 
 import argparse
-import json
+import unicodedata
+from typing import Any
 
 import msgspec
 
@@ -15,6 +16,7 @@ from onwrist.commands import options, output
 from onwrist.extras import require
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.errors import BundleError
 from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Task
 
 
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     path = find(arguments.bundle)
     bundle = bundles.read(path)
-    parity = msgspec.json.decode(bundle.members[PARITY_FILE])
+    parity = _parity(bundle)
     card = bundle.members[CARD_FILE].decode(errors="replace")
     if arguments.json:
         output.print_json(
@@ -39,12 +41,23 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
         return 0
-    console = output.console()
-    console.print(require("rich.markdown", "cli", "the card").Markdown(card))
+    output.console().print(
+        require("rich.markdown", "cli", "the card").Markdown(_harmless(card))
+    )
     _print_tables(bundle, path.stat().st_size)
-    console.print("\nparity, as measured when the bundle was packed", style="bold")
-    console.print(json.dumps(parity, indent=1))
     return 0
+
+
+def _parity(bundle: Bundle) -> Any:
+    try:
+        return msgspec.json.decode(bundle.members[PARITY_FILE])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BundleError(f"{PARITY_FILE} is not JSON: {error}") from None
+
+
+def _harmless(text: str) -> str:
+    """Without control characters: a card is a stranger's, and escapes steer a terminal."""
+    return "".join(x for x in text if x in "\n\t" or unicodedata.category(x) != "Cc")
 
 
 def _print_tables(bundle: Bundle, size: int) -> None:

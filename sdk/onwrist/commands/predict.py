@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    for option, out in (("--csv", arguments.csv), ("--plot", arguments.plot)):
+        if out is not None and out.resolve() == arguments.path.resolve():
+            raise InputError(f"{option} {out} would replace the recording; choose another file")
     recording = readers.read(
         arguments.path, columns=dict(arguments.column), rates=dict(arguments.rate)
     )
