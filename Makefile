@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/stress_predict_e4
 OUT ?= out
-# Measured by benchmarks/ and `onwrist-export probe`, and appended to the card.
+TROIKA ?= ../shared/data/troika_ieee_spc2015/troika.npz
+# Appended to the card; `make notes` measures the first two anew, `make bundle` the third.
 NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check bundle benchmarks clean
+.PHONY: demo test check bundle notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -28,7 +29,15 @@ bundle: $(VENV)/.dev
 	$(BIN)/onwrist-export train $(DATA) --encoder $(OUT)/pretrained.safetensors -o $(OUT)/trained.safetensors
 	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --calibrate $(DATA) -o $(OUT)/quantized
 	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
+	$(BIN)/onwrist-export pack $(OUT)/quantized -o $(OUT)/judged.onwrist
+	test ! -e $(TROIKA) || $(BIN)/python benchmarks/troika.py $(TROIKA) \
+	    --bundle $(OUT)/judged.onwrist -o benchmarks/results/troika.md
 	$(BIN)/onwrist-export pack $(OUT)/quantized --notes $(NOTES) -o sdk/onwrist/bundles/wrist-himae.onwrist
+
+notes: $(VENV)/.dev
+	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
+	$(BIN)/onwrist-export probe $(OUT)/pretrained.safetensors $(DATA) --tuning-steps 400 \
+	    -o benchmarks/results/probe
 
 benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race

@@ -60,9 +60,10 @@ def recordings(path: Path, sign: float) -> list[Recording]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recordings", type=Path)
+    parser.add_argument("--bundle", help="a .onwrist file (default: the shipped bundle)")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    config, model = load_config(), onwrist.load()
+    config, model = load_config(), onwrist.load(arguments.bundle)
     rules = next(t for t in model.manifest.tasks if t.name == "heart_rate")
     rows = []
     for name, sign in (("as recorded", 1.0), ("inverted", -1.0)):
@@ -70,14 +71,18 @@ def main() -> None:
         windows = cut_windows(grids, config, HOP).labelled("heart_rate")
         true, people = windows.targets["heart_rate"], windows.subjects
         value, confidence = engine_predictor(model.engine.run)(windows)["heart_rate"].T
-        answered = confidence >= rules.minimum_confidence
+        answered = confidence >= rules.minimum_confidence  # ppg is covered throughout
         ppg, seen = windows.values[:, 0], windows.observed[:, 0]
+        everything = np.ones(len(true), bool)
         methods = {
-            "onwrist, all windows": (value, np.ones(len(true), bool)),
+            "onwrist, all windows": (value, everything),
             "onwrist, answered": (value, answered),
-            "FFT peak": (fft_rate(ppg, seen, 25.0), np.ones(len(true), bool)),
-            "FFT peak, where onwrist answers": (fft_rate(ppg, seen, 25.0), answered),
-            "Lomb-Scargle": (lomb_scargle_rate(ppg, seen, 25.0), np.ones(len(true), bool)),
+            "FFT peak": (fft_rate(ppg, seen, model.rate), everything),
+            "FFT peak, where onwrist answers": (fft_rate(ppg, seen, model.rate), answered),
+            "Lomb-Scargle": (
+                lomb_scargle_rate(ppg, seen, model.rate),
+                np.ones(len(true), bool),
+            ),
         }
         for method, (found, which) in methods.items():
             if not which.any():

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 import onwrist
-from onwrist_export.config import load_config
+from onwrist_export.config import Config, load_config
 from onwrist_export.judging.baselines import fft_rate, lomb_scargle_rate
 from onwrist_export.judging.evaluate import engine_predictor, rate_table
 from onwrist_export.learning.calibrate import RateRules
+from onwrist_export.quantization.parity import TRAINED, Parity
 from onwrist_export.windows.damage import first_channel_missing
 from onwrist_export.windows.grids import Windows, cut_windows, of_subjects, to_grid
+from onwrist_export.windows.pulseless import pulseless
 from onwrist_runtime.engines import installed
 
 # Share of ppg missing -> mean absolute error in bpm over all windows, share unanswered.
@@ -89,3 +92,45 @@ def test_baselines_are_as_good_as_published(windows: Windows) -> None:
     true = windows.targets["heart_rate"]
     assert np.abs(fft_rate(ppg, seen, 25.0) - true).mean() < 1.6
     assert np.abs(lomb_scargle_rate(ppg, seen, 25.0) - true).mean() < 1.4
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("level", [0.0, 5.0, -120.0])
+def test_a_stuck_sensor_has_no_heart_rate(level: float, everything: bool) -> None:
+    values = np.full((6, 256), level if everything else np.nan, np.float32)
+    values[0] = level
+    found = onwrist.load().predict(values)["heart_rate"]
+    assert found.abstained
+    assert found.confidence == 0.0
+
+
+def test_noise_drift_and_breathing_have_no_heart_rate() -> None:
+    silent = pulseless(np.random.default_rng(99), 400, 256, 25.0)
+    model = onwrist.load()
+    values = np.full((6, 256), np.nan, np.float32)
+    answered = 0
+    for ppg in silent:
+        values[0] = ppg
+        answered += not model.predict(values)["heart_rate"].abstained
+    assert answered / len(silent) <= 0.05
+
+
+def test_the_card_states_the_configuration_and_every_section() -> None:
+    card = onwrist.load().bundle.members["CARD.md"].decode()
+    said = card[card.index("## Configuration") :].split("```json")[1].split("```")[0]
+    assert msgspec.json.decode(said.encode(), type=Config) == load_config()
+    for heading in (
+        "## Before you trust it",
+        "## What is missing, as encoder input",
+        "## Probes by resolution",
+        "## Does pretraining help?",
+        "## While running",
+    ):
+        assert heading in card
+
+
+def test_the_shipped_parity_keeps_its_limits() -> None:
+    record = onwrist.load().bundle.members["parity.json"]
+    parity = msgspec.json.decode(record, type=Parity)
+    assert parity.limits == TRAINED
+    assert parity.failures == ()
