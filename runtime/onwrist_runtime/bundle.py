@@ -48,6 +48,9 @@ def read(path: str | os.PathLike[str]) -> Bundle:
     BundleError
         There is no such file, or it breaks a rule of BUNDLE.md.
     """
+    # `open` would take a number for a file that is already open.
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise BundleError(f"{path!r} is not the path of a file")
     try:
         with open(path, "rb") as file:
             return _read(strict_zip.Source(file))

@@ -10,7 +10,8 @@ import importlib
 import importlib.util
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -45,7 +46,13 @@ class Engine(Protocol):
     graph: str
 
     def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
-        """Outputs by name for values and observed (0 or 1), float32 (1, C, N) each."""
+        """Outputs by name for values and observed (0 or 1), float32 (1, C, N) each.
+
+        Raises
+        ------
+        EngineError
+            The engine fails on them.
+        """
         ...
 
 
@@ -162,8 +169,18 @@ class OnnxRuntime:
         self._names = list(self.outputs)
 
     def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
-        results = self._session.run(self._names, {"values": values, "observed": observed})
+        with _running(self):
+            results = self._session.run(self._names, {"values": values, "observed": observed})
         return dict(zip(self._names, results, strict=True))
+
+
+@contextmanager
+def _running(engine: Engine) -> Iterator[None]:
+    """Each engine fails with an exception of its own, or of any kind."""
+    try:
+        yield
+    except Exception as error:
+        raise EngineError(f"{engine.name} failed on {engine.graph}: {error}") from error
 
 
 def _described(tensors: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
@@ -194,7 +211,7 @@ class TFLite:
 
     def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
         interpreter, index = self._interpreter, self._index
-        with self._lock:
+        with self._lock, _running(self):
             interpreter.set_tensor(index["values"], values)
             interpreter.set_tensor(index["observed"], observed)
             interpreter.invoke()

@@ -22,7 +22,7 @@ from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.resampling import SAME_TIME
 from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, cut, resample
 from onwrist_runtime.verify import prove
-from onwrist_runtime.window import Window, as_float32, check
+from onwrist_runtime.window import Window, as_array, as_float32, check
 
 NamedSamples = Mapping[str, tuple[ArrayLike, float]]
 
@@ -156,7 +156,7 @@ class Model:
                 f"values have the shape {array.shape}; a batch is (windows, "
                 f"{len(self.channels)}, {self.window_samples})"
             )
-        seen = None if observed is None else np.asarray(observed)
+        seen = None if observed is None else as_array("observed", observed)
         times = None if starts is None else as_times(starts)
         windows = zip(
             array,
@@ -187,6 +187,10 @@ class Model:
             if not check_time(hop) > 0:
                 raise InputError(f"hop must be a positive number of seconds, not {hop}")
             hop_samples = round(hop * self.rate)
+        if not isinstance(signals, Mapping):
+            raise InputError(
+                f"a recording is its signals by channel, not a {type(signals).__name__}"
+            )
         windows = cut(
             signals, self.channels, self.rate, self.window_samples, max(1, hop_samples)
         )

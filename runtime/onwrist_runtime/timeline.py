@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.resampling import SAME_TIME, interpolate, lookahead, nearest
-from onwrist_runtime.window import LARGEST, Window, as_float32
+from onwrist_runtime.window import LARGEST, Window, as_array, as_float32
 
 FASTEST = 1e5  # Hz
 LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
@@ -67,7 +67,7 @@ class Signal:
 
 def check_rate(rate: float) -> float:
     """A sampling rate in Hz as a float; InputError unless it is positive and finite."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
         raise InputError(f"a rate must be a number in Hz, not {rate!r}")
     if not (math.isfinite(rate) and rate > 0):
         raise InputError(f"a rate must be positive and finite, in Hz, not {rate}")
@@ -88,7 +88,7 @@ def check_time(time: float) -> float:
 
 
 def as_times(times: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(times)
+    array = as_array("times", times)
     if array.dtype.kind == "f" and array.dtype.itemsize < 8:
         raise InputError(_too_coarse(array.dtype))
     if array.dtype.kind not in "fiu":
@@ -191,6 +191,12 @@ def cut(
         None of the channels was recorded, or they cannot be on one clock.
     """
     used = {name: signals[name] for name in channels if name in signals}
+    for name, signal in used.items():
+        if not isinstance(signal, Signal):
+            raise InputError(
+                f"{name!r} is a {type(signal).__name__}; a recording is made of signals: "
+                "Signal(values, times, rate) or Signal.regular(values, rate)"
+            )
     if not any(len(signal.times) for signal in used.values()):
         raise InputError(
             f"no samples of {', '.join(channels)} among {', '.join(signals) or 'no signals'}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,15 +35,20 @@ class Window:
     start: float | None
 
 
+def as_array(what: str, given: ArrayLike) -> NDArray[Any]:
+    """Anything that numpy takes for an array; InputError for ragged lists and the like."""
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{what}: not an array of numbers: {error}") from None
+
+
 def as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Any array of real numbers as float32; InputError for other types.
 
     What float32 cannot hold becomes infinity, which the callers refuse.
     """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise InputError(f"values are not an array of numbers: {error}") from None
+    array = as_array("values", values)
     if array.dtype == np.float32:
         return array
     if array.dtype.kind not in "fiu":
@@ -82,7 +88,7 @@ def check(
     if observed is None:
         seen = usable
     else:
-        given = np.asarray(observed)
+        given = as_array("observed", observed)
         if given.dtype != np.bool_ or given.shape != array.shape:
             raise InputError(
                 f"observed is {given.dtype} {given.shape}; it must be bool {array.shape}, "

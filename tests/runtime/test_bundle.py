@@ -101,3 +101,9 @@ def test_no_such_file(tmp_path):
         bundle.read(tmp_path / "gone.onwrist")
     with pytest.raises(BundleError, match="Is a directory"):
         bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize("path", [3, b"x", None, "a\0b.onwrist"])
+def test_what_is_no_path_is_not_opened(path):
+    with pytest.raises(BundleError, match="is not the path of a file"):
+        bundle.read(path)

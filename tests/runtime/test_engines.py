@@ -162,6 +162,15 @@ def test_inputs_are_matched_by_name_and_not_by_place(opened):
 
 
 @pytest.mark.parametrize("name", ["litert", "onnxruntime"])
+def test_an_engine_that_fails_on_a_window_is_named(opened, opened_tflite, name):
+    held = opened if name == "onnxruntime" else opened_tflite
+    engine = engines.open_engine(held, name)
+    wrong = np.ones((1, 3, 7), np.float32)
+    with pytest.raises(EngineError, match=rf"{name} failed on model\."):
+        engine.run(wrong, wrong)
+
+
+@pytest.mark.parametrize("name", ["litert", "onnxruntime"])
 def test_one_engine_serves_many_threads(opened, opened_tflite, name):
     held = opened if name == "onnxruntime" else opened_tflite
     engine = engines.open_engine(held, name)

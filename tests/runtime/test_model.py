@@ -279,6 +279,8 @@ def test_a_batch_is_its_windows(model):
         ((np.ones((2, *SHAPE)), np.ones(SHAPE, bool)), r"observed has the shape \(3, 50\)"),
         ((np.ones((2, *SHAPE)), None, [0.0]), r"starts has the shape \(1,\)"),
         ((np.ones((2, *SHAPE)), None, np.zeros(2, np.float32)), "float64, not float32"),
+        ((np.ones((2, *SHAPE)), [[True], [True, False]]), "observed: not an array"),
+        ((np.ones((2, *SHAPE)), None, [[0.0], [1.0, 2.0]]), "times: not an array"),
         ((np.ones((2, *SHAPE)), True), r"observed has the shape \(\)"),
     ],
 )
@@ -319,3 +321,11 @@ def test_hops_that_are_none(model, hop):
 def test_a_recording_without_any_channel_of_the_model(model):
     with pytest.raises(InputError, match="no samples of ppg, acc_x, acc_y among ecg"):
         model.predict_recording({"ecg": Signal.regular(np.ones(100), 25.0)})
+
+
+@pytest.mark.parametrize("recording", [{"ppg": np.ones(100)}, {"ppg": (np.ones(100), 25)}])
+def test_a_recording_is_made_of_signals(model, recording):
+    with pytest.raises(InputError, match=r"'ppg' is a .*Signal\.regular\(values, rate\)"):
+        model.predict_recording(recording)
+    with pytest.raises(InputError, match="signals by channel, not a ndarray"):
+        model.predict_recording(np.ones(100))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -269,6 +268,8 @@ def test_values_stay_near_the_range_of_the_samples(signal):
         (np.array(["a", "b"]), np.arange(2.0), 1.0, "real numbers .float32., not <U1"),
         (np.array([1j, 2]), np.arange(2.0), 1.0, "not complex128"),
         (np.array([None, 2]), np.arange(2.0), 1.0, "not object"),
+        (np.ones(2), [[0.0], [1.0, 2.0]], 1.0, "times: not an array"),
+        (np.ones(2), np.arange(2.0), np.complex128(25), "a rate must be a number in Hz"),
         (np.ones(2), np.arange(2.0), 0.0, "positive and finite, in Hz, not 0.0"),
         (np.ones(2), np.arange(2.0), -64.0, "must be positive"),
         (np.ones(2), np.arange(2.0), np.nan, "must be positive"),

@@ -88,6 +88,11 @@ def test_what_is_not_real_numbers_is_refused(values):
         check(values, None, CHANNELS, 5)
 
 
+def test_ragged_observed_is_refused():
+    with pytest.raises(InputError, match="observed: not an array"):
+        check(np.zeros(SHAPE), [[True], [True, False]], CHANNELS, 5)
+
+
 @pytest.mark.parametrize(
     "observed", [np.ones(SHAPE), np.ones(SHAPE, "u1"), np.ones((2, 4), bool), [[True]], "yes"]
 )

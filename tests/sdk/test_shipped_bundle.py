@@ -34,6 +34,12 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
         onwrist.load("nobody")
 
 
+@pytest.mark.parametrize("name", [3, b"x", "a\0b.onwrist", "a\0b"])
+def test_what_cannot_be_a_name_or_path_is_refused(name: object) -> None:
+    with pytest.raises(onwrist.BundleError):
+        onwrist.load(name)  # type: ignore[arg-type]
+
+
 def test_heart_rate_of_simulated_wearers_is_read(model: onwrist.Model) -> None:
     errors = []
     for seed in range(6):

@@ -22,7 +22,12 @@ def find(name_or_path: str | os.PathLike[str] | None = None) -> Path:
     BundleError
         No bundle of this name comes with the package.
     """
-    path = Path(DEFAULT if name_or_path is None else name_or_path)
+    try:
+        path = Path(DEFAULT if name_or_path is None else name_or_path)
+    except TypeError:
+        raise BundleError(
+            f"{name_or_path!r} is neither the name nor the path of a bundle"
+        ) from None
     if path.suffix == SUFFIX or path.is_file():
         return path
     shipped = {bundle.stem: bundle for bundle in Path(__file__).parent.glob(f"*{SUFFIX}")}
