@@ -1,0 +1,183 @@
+"""The runtime's arithmetic before and after the graph in, `host.json` out.
+
+Every host, in whatever language, must give what the file says: `values` and `value` within
+its `tolerance`, all else exactly. null stands for NaN in samples and outputs, and for an
+absent answer in what is expected. Samples and outputs are float32, all else float64.
+
+    python tests/vectors/make.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from onwrist_runtime.decision import decide
+from onwrist_runtime.manifest import Task
+from onwrist_runtime.timeline import Signal, resample
+
+FILE = Path(__file__).with_name("host.json")
+GRID = 25.0
+EPOCH = 1_644_226_061.37
+HEART_RATE = Task(
+    name="heart_rate",
+    kind="regression",
+    unit="bpm",
+    required={"ppg": 0.35, "acc_x": 0.5},
+    minimum_confidence=0.45,
+)
+STRESS = Task(
+    name="stress",
+    kind="classification",
+    labels=("rest", "stress"),
+    required={},
+    any_of={"ppg": 0.5, "eda": 0.25},
+    minimum_confidence=0.6,
+)
+FULL = {"ppg": 1.0, "acc_x": 1.0, "eda": 1.0}
+
+
+def vectors() -> dict[str, Any]:
+    """All cases, as they stand in the file."""
+    return {
+        "format": 1,
+        "tolerance": 1e-6,
+        "resampling": [_resampled(*case) for case in _signals()],
+        "decision": [_decided(*case) for case in _results()],
+    }
+
+
+def replay(case: dict[str, Any]) -> dict[str, Any]:
+    """What the runtime gives for one case: its `expected`."""
+    return _replay_resampling(case) if "samples" in case else _replay_decision(case)
+
+
+def _signals() -> Iterator[tuple[str, np.ndarray, np.ndarray, float, int, int]]:
+    """Name, times, samples, rate, first grid point and how many."""
+    draw = np.random.default_rng(0)
+
+    def regular(rate: float, seconds: float, start: float = 0.0) -> tuple[Any, Any]:
+        times = start + np.arange(int(seconds * rate)) / rate
+        return times, np.sin(2 * np.pi * 1.3 * (times - start)) + 0.2 * draw.normal(
+            size=times.size
+        )
+
+    yield "regular, with both ends", *regular(64.0, 2.0), 64.0, -3, 60
+    yield "at the grid's own rate and points", *regular(25.0, 1.6), 25.0, 0, 40
+    yield "slower than the grid, but no slow channel", *regular(20.0, 2.0, 0.013), 20.0, 0, 50
+    times, samples = regular(32.0, 2.0, EPOCH)
+    times = times + draw.uniform(-0.2, 0.2, times.size) / 32.0
+    first = int(EPOCH * GRID)
+    yield "jittered, on the Unix epoch", times, samples, 32.0, first, 54
+    times, samples = regular(64.0, 2.4)
+    kept = (times < 0.9) | (times > 1.4)
+    yield "a gap in the time stamps", times[kept], samples[kept], 64.0, 0, 60
+    times, samples = regular(64.0, 2.0)
+    samples[[3, 50, 51, 52, 53, 54, 55, 90]] = np.nan
+    yield "missing samples", times, samples, 64.0, 0, 50
+    times, samples = regular(4.0, 5.0, 0.1)
+    kept = np.arange(20) // 4 != 2
+    yield "a slow channel with a gap", times[kept], samples[kept], 4.0, -5, 135
+    yield "a slow channel's missing sample", *_with_a_hole(*regular(4.0, 2.0)), 4.0, 0, 50
+    yield (
+        "only missing samples",
+        *_with_a_hole(*regular(25.0, 0.4), hole=slice(None)),
+        25.0,
+        0,
+        10,
+    )
+    yield "long before the first sample", *regular(64.0, 0.5, 100.0), 64.0, 0, 5
+
+
+def _with_a_hole(times: Any, samples: Any, hole: slice = slice(3, 4)) -> tuple[Any, Any]:
+    samples[hole] = np.nan
+    return times, samples
+
+
+def _resampled(
+    name: str, times: np.ndarray, samples: np.ndarray, rate: float, first: int, count: int
+) -> dict[str, Any]:
+    case = {
+        "name": name,
+        "times": times.round(6).tolist(),
+        "samples": [None if np.isnan(x) else x for x in samples.round(4).tolist()],
+        "rate": rate,
+        "grid_rate": GRID,
+        "first": first,
+        "count": count,
+    }
+    return case | {"expected": _replay_resampling(case)}
+
+
+def _replay_resampling(case: dict[str, Any]) -> dict[str, Any]:
+    samples = np.array(case["samples"], np.float32)  # None becomes NaN
+    signal = Signal(samples, np.array(case["times"]), case["rate"])
+    values, observed = resample(signal, case["grid_rate"], case["first"], case["count"])
+    return {"values": values.astype(float).round(8).tolist(), "observed": observed.tolist()}
+
+
+def _results() -> Iterator[tuple[str, Task, list[float | None] | None, dict[str, float]]]:
+    """Name, task, its output (None where the graph did not run), coverage."""
+    yield "a value", HEART_RATE, [72.5, 0.75], FULL
+    yield "coverage just enough", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.35, "acc_x": 0.5}
+    yield "too little of one channel", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.21}
+    yield "a little too little", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.3499}
+    yield "too little of two", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.1, "acc_x": 0.2}
+    yield "too little confidence", HEART_RATE, [72.5, 0.31], FULL
+    yield "0.45 is a little less in float32", HEART_RATE, [72.5, 0.45], FULL
+    yield "confidence that is no number", HEART_RATE, [72.5, None], FULL
+    yield "a graph that did not run", HEART_RATE, None, dict.fromkeys(FULL, 0.0)
+    yield "a label", STRESS, [0.125, 0.875], FULL
+    yield "one of several channels is enough", STRESS, [0.875, 0.125], FULL | {"ppg": 0.0}
+    yield "too little of all", STRESS, [0.125, 0.875], FULL | {"ppg": 0.4, "eda": 0.2}
+    yield "probabilities too even", STRESS, [0.45, 0.55], FULL
+    tied = msgspec.structs.replace(STRESS, minimum_confidence=0.5)
+    yield "of equal probabilities the first label", tied, [0.5, 0.5], FULL
+
+
+def _decided(
+    name: str, task: Task, output: list[float | None] | None, coverage: dict[str, float]
+) -> dict[str, Any]:
+    case = {
+        "name": name,
+        "task": msgspec.to_builtins(task) | {"labels": list(task.labels)},
+        "output": output,
+        "coverage": coverage,
+    }
+    return case | {"expected": _replay_decision(case)}
+
+
+def _replay_decision(case: dict[str, Any]) -> dict[str, Any]:
+    task, output = msgspec.convert(case["task"], Task), case["output"]
+    outputs = None if output is None else {task.name: np.array([output], np.float32)}
+    result = decide(SimpleNamespace(tasks=(task,)), outputs, case["coverage"])[task.name]
+    return {
+        "abstained": result.abstained,
+        "value": result.value,
+        "label": result.label,
+        "reason": result.reason,
+    }
+
+
+def main() -> None:
+    """Write the file, one case a line."""
+    parts = []
+    for name, part in vectors().items():
+        lines = (
+            [json.dumps(case, allow_nan=False) for case in part]
+            if isinstance(part, list)
+            else []
+        )
+        shown = "[\n" + ",\n".join(lines) + "\n]" if lines else json.dumps(part)
+        parts.append(f"{json.dumps(name)}: {shown}")
+    FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

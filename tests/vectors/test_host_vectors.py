@@ -1,0 +1,51 @@
+"""The vectors that all hosts share are what this runtime gives."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent
+HOST = json.loads((FOLDER / "host.json").read_text(encoding="utf-8"))
+MAKE = runpy.run_path(str(FOLDER / "make.py"))
+CASES = HOST["resampling"] + HOST["decision"]
+
+
+def near(stored: dict[str, Any]) -> dict[str, Any]:
+    """A case or what is expected of it, with its results to be met within the tolerance."""
+    loose = {
+        name: pytest.approx(stored[name], abs=HOST["tolerance"], rel=0)
+        for name in ("values", "value")
+        if stored.get(name) is not None
+    }
+    inner = {"expected": near(stored["expected"])} if "expected" in stored else {}
+    return stored | loose | inner
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_runtime_gives_what_the_vectors_say(case: dict[str, Any]) -> None:
+    assert MAKE["replay"](case) == near(case["expected"])
+
+
+def test_the_script_makes_the_file() -> None:
+    made = json.loads(json.dumps(MAKE["vectors"](), allow_nan=False))
+    assert made.keys() == HOST.keys()
+    for part in ("resampling", "decision"):
+        assert made[part] == [near(case) for case in HOST[part]]
+    assert (made["format"], made["tolerance"]) == (HOST["format"], HOST["tolerance"])
+
+
+def test_the_vectors_reach_every_way() -> None:
+    """Points seen and unseen, answers of both kinds, and every kind of reason."""
+    for case in HOST["resampling"][:8]:
+        assert any(case["expected"]["observed"])
+    assert sum(not all(x["expected"]["observed"]) for x in HOST["resampling"]) >= 5
+    results = [case["expected"] for case in HOST["decision"]]
+    reasons = " ".join(x["reason"] or "" for x in results)
+    for words in ("nothing was", " and ", "too little of all", "confidence"):
+        assert words in reasons
+    assert {x["label"] for x in results} == {None, "rest", "stress"}
