@@ -2,8 +2,8 @@
 
 Every host, in whatever language, must give what the file says: `values` and `value` within
 its `tolerance`, all else exactly. null stands for NaN in samples and outputs, and for an
-absent answer in what is expected. Samples and outputs are float32, all else float64. Reasons name
-channels in the order of the task.
+absent answer in what is expected. Samples and outputs are float32, all else float64.
+Reasons name channels in the order of the task.
 
     python tests/vectors/make.py
 """
