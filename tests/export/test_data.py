@@ -72,6 +72,44 @@ def test_an_unknown_class_or_subject_is_named(config: Config, tmp_path: Path) ->
         load_grids(tmp_path, config)
 
 
+def test_a_rate_label_that_is_text_is_named(config: Config) -> None:
+    odd = Recording("r", "S1", steady(1.0).signals, (Label("heart_rate", 0, 5, "fast"),))
+    with pytest.raises(InputError, match="subject S1: label 'fast' of task 'heart_rate'"):
+        cut_windows([to_grid(odd, config)], config, 64)
+
+
+def test_channels_on_two_clocks_are_refused(config: Config) -> None:
+    eda = Signal.regular(np.zeros(8, np.float32), 4.0, start=1.7e9)
+    with pytest.raises(InputError, match=r"'r' spans .* one clock"):
+        to_grid(Recording("r", "S1", {**steady(1.0).signals, "eda": eda}), config)
+
+
+@pytest.mark.parametrize(
+    ("recording", "says"),
+    [
+        (
+            Recording("r", "S1", {"ppg": Signal.regular(np.ones(512, np.float32), 64.0)}),
+            "as long as a window of 10.24 s; the longest has 8 s",
+        ),
+        (Recording("r", "S1", steady(1.0).signals), "no window to train on has a heart_rate"),
+        (
+            Recording("r", "S1", steady(1.0).signals, (Label("heart_rate", 0.0, 30.0, 60.0),)),
+            "spans that fit inside a window of 10.24 s must cover 7 s",
+        ),
+    ],
+)
+def test_nothing_to_draw_is_said_in_words(
+    config: Config, recording: Recording, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        Examples([to_grid(recording, config)], config, 8, config.task("heart_rate"), seed=0)
+
+
+def test_nobody_to_train_on_is_said_in_words(config: Config) -> None:
+    with pytest.raises(InputError, match="no recordings of people to train on"):
+        Examples([], config, 8, None, seed=0)
+
+
 def test_the_folder_format_trains_like_the_recording_itself(
     config: Config, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,11 @@ from onwrist.simulate import simulate
 from onwrist_export.config import Config, load_config
 from onwrist_export.judging import probe, tables
 from onwrist_export.judging.evaluate import class_table, graph_predictor, rate_table
-from onwrist_export.learning import classify, store
+from onwrist_export.learning import calibrate, classify, store
+from onwrist_export.learning.calibrate import Evidence
 from onwrist_export.learning.loops import pretrain
 from onwrist_export.learning.train import Trained, train
+from onwrist_export.model.heads import RateHead
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.windows.grids import Grid, cut_windows, to_grid
 from onwrist_runtime.errors import CheckpointError, InputError
@@ -182,3 +185,34 @@ def test_a_split_that_leaves_nobody_is_refused(config: Config, grids: list[Grid]
             msgspec.structs.replace(config, split=everyone),
             say=lambda _: None,
         )
+
+
+@pytest.mark.parametrize(("person", "whose"), [("P4", "validation"), ("P1", "training")])
+def test_people_with_one_class_only_are_refused_before_training(
+    config: Config, grids: list[Grid], person: str, whose: str
+) -> None:
+    split = msgspec.structs.replace(config.split, test=(), validation=("P4",))
+    few = [g for g in grids if g.subject in ("P1", "P4")]
+    calm = [
+        dataclasses.replace(
+            g, labels=tuple(x for x in g.labels if g.subject != person or x.value != "stress")
+        )
+        for g in few
+    ]
+    with pytest.raises(InputError, match=f"{whose} subjects .* label 'stress'"):
+        train(
+            HiMAE(config.himae),
+            calm,
+            msgspec.structs.replace(config, split=split),
+            say=lambda _: None,
+        )
+
+
+@pytest.mark.parametrize(("beside", "says"), [(0.0, "every rate"), (500.0, "no rate")])
+def test_confidence_needs_right_and_wrong_rates(beside: float, says: str) -> None:
+    torch.manual_seed(0)
+    head = RateHead(4, hidden=8)
+    some = Evidence(0.0, head.mlp(torch.zeros(5, 4)).detach(), np.ones(5), np.zeros(5))
+    true = some.values(head)[0] + beside
+    with pytest.raises(InputError, match=f"{says} of the validation subjects"):
+        calibrate._fit_trust(head, [dataclasses.replace(some, true=true)])

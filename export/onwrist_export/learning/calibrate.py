@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from onwrist_export.model.heads import ClassHead, RateHead
+from onwrist_runtime.errors import InputError
 
 SHARPNESS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 # Share of samples missing in spans -> share of windows that may go unanswered.
@@ -59,6 +60,11 @@ def fit_rate(
         the confidence threshold, all decide the rest.
     constant : what a predictor without a sensor would say (the mean of training).
     pulseless : windows without a rate, whose truth is NaN: whatever is said is wrong.
+
+    Raises
+    ------
+    InputError
+        All that is said is right, or all is wrong.
     """
 
     def error(e: Evidence) -> float:
@@ -92,7 +98,14 @@ def _fit_trust(head: RateHead, evidence: list[Evidence]) -> None:
             value, odds = head.evidence(e.logits)
         rows.append(np.column_stack([odds[:, 0].double().numpy(), e.coverage]))
         right.append(np.abs(value[:, 0].double().numpy() - e.true) <= head.tolerance)
-    fit = LogisticRegression().fit(np.concatenate(rows), np.concatenate(right))
+    hits = np.concatenate(right)
+    if hits.all() or not hits.any():
+        raise InputError(
+            f"{'every' if hits.all() else 'no'} rate of the validation subjects is within the "
+            f"tolerance of {head.tolerance:g}, so that no confidence can be fitted: train "
+            "longer, or change the tolerance"
+        )
+    fit = LogisticRegression().fit(np.concatenate(rows), hits)
     head.trust.copy_(torch.tensor([*fit.coef_[0], *fit.intercept_]))
 
 

@@ -20,7 +20,13 @@ from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.windows.damage import first_channel_missing, with_missing
-from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
+from onwrist_export.windows.grids import (
+    Grid,
+    Windows,
+    cut_windows,
+    of_subjects,
+    require_classes,
+)
 from onwrist_export.windows.pulseless import pulseless
 from onwrist_runtime.errors import InputError
 
@@ -84,6 +90,9 @@ def train(
     learn = of_subjects(grids, subjects)
     learned = cut_windows(learn, config, hop)
     choose = cut_windows(of_subjects(grids, config.split.validation), config, hop)
+    for labelled in (t for t in config.tasks if t.kind == "class"):
+        require_classes(learned, labelled, "training")
+        require_classes(choose, labelled, "validation")
     graph = build_graph(config, encoder)
 
     rates = [t for t in config.tasks if t.kind == "rate"]

@@ -20,6 +20,7 @@ from onwrist_export.config import Config, TaskConfig
 from onwrist_export.windows.grids import Grid, rate_targets
 from onwrist_export.windows.masks import drop_channels, drop_spans
 from onwrist_export.windows.pulseless import pulseless
+from onwrist_runtime.errors import InputError
 
 SPEEDS = np.exp(np.linspace(np.log(0.7), np.log(1.45), 13))
 SPACING = 8  # grid points between two windows that may be drawn
@@ -38,6 +39,11 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     The rate is NaN where there is none to be found. Without a task it always is, and
     windows are drawn from everywhere at the speed they were recorded. The first channel,
     which rates are read from, is there at least in part, unless `first_may_go`.
+
+    Raises
+    ------
+    InputError
+        There is no window to draw, or none that has a label.
     """
 
     def __init__(
@@ -49,6 +55,8 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         seed: int,
         first_may_go: bool = False,
     ) -> None:
+        if not grids:
+            raise InputError("there are no recordings of people to train on")
         self.first_may_go = first_may_go
         self.samples = config.window.samples
         self.rate = config.window.rate
@@ -65,6 +73,8 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
             for grid, offset in zip(grids, offsets, strict=True)
         ]
         self.start, self.speed, self.target = np.concatenate(entries, axis=1)
+        if not len(self.start):
+            raise InputError(_no_window(grids, self.samples, task))
         self.cumulative = np.cumsum(_weights(self.target) if task else np.ones(len(self.start)))
         fixed = np.array([c.normalization == "fixed" for c in config.channels])
         self.window_scaled = ~fixed
@@ -184,6 +194,21 @@ def _deviation(values: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDAr
     return np.asarray(np.sqrt(squares.sum(axis=-1) / count))
 
 
+def _no_window(grids: Sequence[Grid], samples: int, task: TaskConfig | None) -> str:
+    longest = max(grids, key=lambda g: g.samples)
+    seconds = samples / longest.rate
+    if longest.samples < samples or task is None:
+        return (
+            f"no recording to train on is as long as a window of {seconds:g} s; the longest "
+            f"has {longest.samples / longest.rate:g} s"
+        )
+    return (
+        f"no window to train on has a {task.name} label: label spans that fit inside a window "
+        f"of {seconds:g} s must cover {task.label_seconds:g} s of it, with a value above "
+        f"{task.lowest:g} and below {task.highest:g}"
+    )
+
+
 def _plain_entries(grid: Grid, offset: int, samples: int) -> NDArray[np.float64]:
     starts = np.arange(0, grid.samples - samples + 1, SPACING) + float(offset)
     return np.stack([starts, np.ones(len(starts)), np.full(len(starts), np.nan)])
@@ -198,7 +223,7 @@ def _rate_entries(
         starts = np.arange(0, grid.samples - int(np.ceil(samples * speed)) - 1, SPACING)
         begin = starts / grid.rate + grid.start
         seconds = samples * speed / grid.rate
-        target = rate_targets(grid.labels, task, begin, seconds, share) * speed
+        target = rate_targets(grid, task, begin, seconds, share) * speed
         with np.errstate(invalid="ignore"):
             usable = (target > task.lowest) & (target < task.highest)
         rows = np.stack([starts + float(offset), np.full(len(starts), speed), target])

@@ -19,7 +19,7 @@ from onwrist.readers import read_all
 from onwrist.recording import Label, Recording
 from onwrist_export.config import Config, TaskConfig
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.timeline import LONGEST, resample
 
 Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
 
@@ -120,7 +120,18 @@ def load_grids(path: Path, config: Config) -> list[Grid]:
 
 
 def to_grid(recording: Recording, config: Config) -> Grid:
-    """Resample a recording to the configured grid; channels it lacks are unobserved."""
+    """Resample a recording to the configured grid; channels it lacks are unobserved.
+
+    Raises
+    ------
+    InputError
+        The channels cannot be on one clock.
+    """
+    if recording.end - recording.start > LONGEST:
+        raise InputError(
+            f"recording {recording.name!r} spans {recording.end - recording.start:.0f} s, from "
+            f"{recording.start} to {recording.end}: all channels must be on one clock"
+        )
     rate = config.window.rate
     first = int(np.ceil(recording.start * rate))
     count = int(np.floor(recording.end * rate)) - first + 1
@@ -173,7 +184,7 @@ def window_targets(
     """Target of windows [start, start + seconds): float64 (W,), NaN where unknown."""
     if task.kind == "rate":
         share = task.label_seconds * grid.rate / round(seconds * grid.rate)
-        return rate_targets(grid.labels, task, starts, seconds, share)
+        return rate_targets(grid, task, starts, seconds, share)
     targets = np.full(len(starts), np.nan)
     for label in grid.labels:
         if label.task == task.name:
@@ -188,15 +199,16 @@ def window_targets(
 
 
 def rate_targets(
-    labels: Sequence[Label],
+    grid: Grid,
     task: TaskConfig,
     starts: NDArray[np.float64],
     seconds: float,
     share: float,
 ) -> NDArray[np.float64]:
     """Mean of the spans wholly inside a window; NaN where they cover less than `share`."""
+    labels = (x for x in grid.labels if x.task == task.name)
     spans = np.array(
-        sorted((x.start, x.end, float(x.value)) for x in labels if x.task == task.name)
+        sorted((x.start, x.end, _number(grid.subject, x)) for x in labels)
     ).reshape(-1, 3)
     lengths = spans[:, 1] - spans[:, 0]
     covered = np.concatenate([[0.0], np.cumsum(lengths)])
@@ -207,6 +219,26 @@ def rate_targets(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (weighted[last] - weighted[first]) / known
     return np.where(known >= share * seconds, mean, np.nan)
+
+
+def _number(subject: str, label: Label) -> float:
+    try:
+        return float(label.value)
+    except ValueError:
+        raise InputError(
+            f"subject {subject}: label {label.value!r} of task {label.task!r} is not a number"
+        ) from None
+
+
+def require_classes(windows: Windows, task: TaskConfig, whose: str) -> None:
+    """Raise InputError unless windows of every class of `task` are there."""
+    found = windows.labelled(task.name).targets[task.name]
+    lacking = [label for k, label in enumerate(task.labels) if not (found == k).any()]
+    if lacking:
+        raise InputError(
+            f"no window of the {whose} subjects lies wholly in a {task.name} label "
+            f"{' or '.join(map(repr, lacking))}; {whose} needs every one of {list(task.labels)}"
+        )
 
 
 def of_subjects(grids: Sequence[Grid], subjects: Iterable[str]) -> list[Grid]:
