@@ -79,10 +79,7 @@ def main() -> None:
             "onwrist, answered": (value, answered),
             "FFT peak": (fft_rate(ppg, seen, model.rate), everything),
             "FFT peak, where onwrist answers": (fft_rate(ppg, seen, model.rate), answered),
-            "Lomb-Scargle": (
-                lomb_scargle_rate(ppg, seen, model.rate),
-                np.ones(len(true), bool),
-            ),
+            "Lomb-Scargle": (lomb_scargle_rate(ppg, seen, model.rate), everything),
         }
         for method, (found, which) in methods.items():
             if not which.any():
