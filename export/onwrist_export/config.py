@@ -6,6 +6,7 @@ channels, tasks or subjects trains on other recordings without touching code.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -14,8 +15,9 @@ import msgspec
 
 from onwrist_export.model.himae import HiMAEConfig
 from onwrist_export.model.normalize import Scaling
-from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import Channel, Record
+from onwrist_runtime import manifest_json
+from onwrist_runtime.errors import BundleError, InputError
+from onwrist_runtime.manifest import Channel, Record, Task
 
 DEFAULT = Path(__file__).with_name("wrist-himae.toml")
 
@@ -150,13 +152,16 @@ def load_config(path: Path | None = None) -> Config:
     Raises
     ------
     InputError
-        The file is missing, is no TOML, or has missing, unknown or mistyped fields.
+        The file is missing, is no TOML, has missing, unknown or mistyped fields, or
+        contradicts itself.
     """
     path = path or DEFAULT
     try:
-        return parse_config(path.read_text())
+        return parse_config(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read configuration {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"configuration {path} is no text in UTF-8") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -164,6 +169,107 @@ def load_config(path: Path | None = None) -> Config:
 def parse_config(text: str) -> Config:
     """A configuration from the text of its TOML file."""
     try:
-        return msgspec.convert(tomllib.loads(text), Config)
+        config = msgspec.convert(tomllib.loads(text), Config)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from None
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Raise InputError for the first thing in a configuration that cannot be trained.
+
+    What a bundle must hold later is asked of it by the bundle's own rules.
+    """
+    channels, window = config.channels, config.window
+    try:
+        manifest_json.check_identity(
+            config.name, config.version, config.description, config.licence
+        )
+        manifest_json.check_window(window.rate, window.samples, len(channels))
+        manifest_json.check_channels(channels)
+        tasks = [_described(task) for task in config.tasks]
+        manifest_json.check_tasks(tasks, config.channel_names)
+    except BundleError as error:
+        raise InputError(str(error).removeprefix("manifest.json: ")) from None
+    _check_numbers(config)
+    kinds = [channel.normalization for channel in channels]
+    if kinds != sorted(kinds, reverse=True):
+        raise InputError(
+            "channels scaled by their window must come before the fixed ones, not "
+            + ", ".join(f"{c.name} ({c.normalization})" for c in channels)
+        )
+    least = 2 ** (len(config.encoder.widths) + 1)
+    if window.samples < least:
+        raise InputError(
+            f"window: an encoder of {len(config.encoder.widths)} stages, each of which halves "
+            f"time, needs at least {least} samples, not {window.samples}"
+        )
+    both = sorted({*config.split.test} & {*config.split.validation})
+    if both:
+        raise InputError(f"split: {', '.join(both)} in both test and validation")
+    for task in config.tasks:
+        _check_task(task, window)
+
+
+def _described(task: TaskConfig) -> Task:
+    return Task(
+        name=task.name,
+        kind="regression" if task.kind == "rate" else "classification",
+        unit=task.unit,
+        labels=task.labels,
+        required=task.required,
+        any_of=task.any_of,
+        minimum_confidence=task.minimum_confidence,
+    )
+
+
+def _check_numbers(config: Config) -> None:
+    if not config.encoder.widths:
+        raise InputError("encoder: widths must name at least one stage")
+    for number, width in enumerate(config.encoder.widths, start=1):
+        _above_zero(f"encoder: width {number}", width)
+    for name in ("pretrain", "train", "classify"):
+        budget: Budget = getattr(config, name)
+        for field in ("steps", "batch", "learning_rate"):
+            _above_zero(f"{name}: {field}", getattr(budget, field))
+        _not_below_zero(f"{name}: weight_decay", budget.weight_decay)
+    _above_zero("pretrain: patch", config.pretrain.patch)
+    if not 0 < config.pretrain.mask_ratio < 1:
+        raise InputError(
+            f"pretrain: mask_ratio must be between 0 and 1, not {config.pretrain.mask_ratio}"
+        )
+    _not_below_zero("train: reconstruction", config.train.reconstruction)
+    _above_zero("train: reconstruction_batch", config.train.reconstruction_batch)
+    _not_below_zero("seed", config.seed)
+
+
+def _check_task(task: TaskConfig, window: Window) -> None:
+    where = f"task {task.name!r}"
+    _above_zero(f"{where}: hidden", task.hidden)
+    if task.kind == "class":
+        if len(task.labels) != 2:
+            raise InputError(f"{where}: a class task has two labels, not {list(task.labels)}")
+        return
+    if not 0 < task.lowest < task.highest < math.inf:
+        raise InputError(
+            f"{where}: lowest must be above 0 and below highest, not {task.lowest} and "
+            f"{task.highest}"
+        )
+    _above_zero(f"{where}: tolerance", task.tolerance)
+    seconds = window.samples / window.rate
+    if not 0 <= task.label_seconds <= seconds:
+        raise InputError(
+            f"{where}: label_seconds must be from 0 to the window's {seconds:g} s, not "
+            f"{task.label_seconds}"
+        )
+
+
+def _above_zero(what: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise InputError(f"{what} must be above 0, not {value}")
+
+
+def _not_below_zero(what: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise InputError(f"{what} must not be below 0, not {value}")

@@ -79,14 +79,7 @@ def check(manifest: Manifest) -> None:
     """Raise BundleError for the first thing in a manifest that contradicts the format."""
     if manifest.format != FORMAT_VERSION:
         raise BundleError(_other_version(manifest.format))
-    _pattern("the bundle's name", manifest.name, _NAME)
-    _pattern("the version", manifest.version, _VERSION)
-    _text("the description", manifest.description)
-    _text("the licence", manifest.licence)
-    _require(
-        math.isfinite(manifest.rate) and 0 < manifest.rate <= 10_000,
-        f"the rate must be above 0 and at most 10000 Hz, not {manifest.rate}",
-    )
+    check_identity(manifest.name, manifest.version, manifest.description, manifest.licence)
     for what, records in (
         ("channels", manifest.channels),
         ("stages", manifest.embedding),
@@ -94,22 +87,38 @@ def check(manifest: Manifest) -> None:
         ("graphs", manifest.graphs),
     ):
         _require(len(records) <= MOST, f"there are {len(records)} {what}, over {MOST}")
-    _require(
-        0 < manifest.samples <= LARGEST_WINDOW // max(1, len(manifest.channels)),
-        f"a window must have at least 1 sample and at most {LARGEST_WINDOW} numbers, not "
-        f"{len(manifest.channels)} channels of {manifest.samples} samples",
-    )
-    _check_channels(manifest.channels)
+    check_window(manifest.rate, manifest.samples, len(manifest.channels))
+    check_channels(manifest.channels)
     _check_embedding(manifest.embedding)
     channels = [channel.name for channel in manifest.channels]
-    _unique("task", [task.name for task in manifest.tasks])
-    for task in manifest.tasks:
-        _check_task(task, channels)
+    check_tasks(manifest.tasks, channels)
     _check_files(manifest)
     _check_golden(manifest)
 
 
-def _check_channels(channels: Sequence[Channel]) -> None:
+def check_identity(name: str, version: str, description: str, licence: str) -> None:
+    """Raise BundleError unless these are plain."""
+    _pattern("the bundle's name", name, _NAME)
+    _pattern("the version", version, _VERSION)
+    _text("the description", description)
+    _text("the licence", licence)
+
+
+def check_window(rate: float, samples: int, channels: int) -> None:
+    """Raise BundleError unless there can be such a window."""
+    _require(
+        math.isfinite(rate) and 0 < rate <= 10_000,
+        f"the rate must be above 0 and at most 10000 Hz, not {rate}",
+    )
+    _require(
+        0 < samples <= LARGEST_WINDOW // max(1, channels),
+        f"a window must have at least 1 sample and at most {LARGEST_WINDOW} numbers, not "
+        f"{channels} channels of {samples} samples",
+    )
+
+
+def check_channels(channels: Sequence[Channel]) -> None:
+    """Raise BundleError for the first channel that contradicts itself or another."""
     _require(bool(channels), "there must be at least one channel")
     _unique("channel", [channel.name for channel in channels])
     for channel in channels:
@@ -155,6 +164,13 @@ def _check_embedding(stages: Sequence[Stage]) -> None:
         )
         expected = stage.stop
     _require(expected <= 1_000_000, f"the embedding has {expected} numbers, over 1000000")
+
+
+def check_tasks(tasks: Sequence[Task], channels: Sequence[str]) -> None:
+    """Raise BundleError for the first task that contradicts itself or the channels."""
+    _unique("task", [task.name for task in tasks])
+    for task in tasks:
+        _check_task(task, channels)
 
 
 def _check_task(task: Task, channels: Sequence[str]) -> None:

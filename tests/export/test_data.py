@@ -11,7 +11,7 @@ import pytest
 from onwrist.readers import write_recording
 from onwrist.recording import Label, Recording
 from onwrist.simulate import simulate
-from onwrist_export.config import DEFAULT, Config, load_config
+from onwrist_export.config import DEFAULT, Config, load_config, parse_config
 from onwrist_export.windows.examples import Examples
 from onwrist_export.windows.grids import cut_windows, load_grids, of_subjects, to_grid
 from onwrist_runtime.errors import InputError
@@ -169,6 +169,51 @@ def test_a_broken_configuration_says_what_is_wrong(
         load_config(broken)
     with pytest.raises(InputError, match="cannot read"):
         load_config(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "says"),
+    [
+        ('name = "wrist-himae"', 'name = "../wrist"', "the bundle's name is '../wrist'"),
+        ("scale = 2.5", "scale = 0.0", "'eda': scale must be above 0"),
+        ("minimum = 15.0", "minimum = 45.0", "minimum 45.0 is not below maximum 45.0"),
+        ("rate = 25.0", "rate = 0.0", "rate must be above 0"),
+        ("samples = 256", "samples = 0", "at least 1 sample"),
+        ("samples = 256", "samples = 32", r"5 stages, .* needs at least 64 samples, not 32"),
+        ("widths = [16, 32, 64, 128, 256]", "widths = []", "at least one stage"),
+        ("widths = [16,", "widths = [0,", "width 1 must be above 0, not 0"),
+        ("patch = 5", "patch = 0", "patch must be above 0"),
+        ("steps = 5000", "steps = -3", "train: steps must be above 0, not -3"),
+        ("batch = 128", "batch = 0", "train: batch must be above 0"),
+        ("mask_ratio = 0.8", "mask_ratio = 1.0", "mask_ratio must be between 0 and 1"),
+        ("lowest = 36.0", "lowest = 0.0", "lowest must be above 0 and below highest"),
+        ("highest = 205.0", "highest = 30.0", "lowest must be above 0 and below highest"),
+        ("tolerance = 5.0", "tolerance = nan", "tolerance must be above 0, not nan"),
+        ("label_seconds = 7.0", "label_seconds = 30.0", "the window's 10.24 s, not 30.0"),
+        ('["rest", "stress"]', '["rest", "stress", "fun"]', "two labels, not"),
+        ('["rest", "stress"]', '["rest", "rest"]', "'rest' appears twice"),
+        ('name = "acc_y"', 'name = "acc_x"', "'acc_x' appears twice"),
+        ('name = "stress"', 'name = "heart_rate"', "'heart_rate' appears twice"),
+        ("any_of = { ppg", "any_of = { ecg", "coverage is asked of 'ecg'"),
+        ('"S14"', '"S12"', "S12 in both test and validation"),
+        ('normalization = "fixed"\noffset = 32.0', 'normalization = "window"', "come before"),
+    ],
+)
+def test_a_configuration_that_cannot_be_trained_says_why(
+    said: str, instead: str, says: str
+) -> None:
+    text = DEFAULT.read_text()
+    assert said in text
+    changed = text.replace(said, instead, 1)
+    with pytest.raises(InputError, match=says):
+        parse_config(changed)
+
+
+def test_a_configuration_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xff\x00")
+    with pytest.raises(InputError, match=r"c\.toml is no text"):
+        load_config(path)
 
 
 def test_configuration_survives_json(config: Config) -> None:
