@@ -14,6 +14,20 @@ import torch
 from onwrist_export.config import Config, load_config
 
 
+def positive(text: str) -> int:
+    """A whole number above 0, as an argparse type."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number, 0 or more, as an argparse type."""
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
 def add_recordings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "recordings",
@@ -34,14 +48,16 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         metavar="TOML",
         help="channels, tasks, split and budgets (default: those of wrist-himae)",
     )
-    parser.add_argument("--seed", type=int, help="instead of the configured seed")
-    parser.add_argument("--steps", type=int, help="instead of the configured number of steps")
+    parser.add_argument("--seed", type=natural, help="instead of the configured seed")
+    parser.add_argument(
+        "--steps", type=positive, help="instead of the configured number of steps"
+    )
     add_threads(parser)
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=int, default=1, help="threads of PyTorch (default: 1)"
+        "--threads", type=positive, default=1, help="threads of PyTorch (default: 1)"
     )
 
 

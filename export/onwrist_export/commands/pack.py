@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        notes = [path.read_text() for path in arguments.notes]
+        notes = [_text(path) for path in arguments.notes]
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
     steps.pack_folder(arguments.folder, arguments.output, notes)
@@ -35,3 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     result = {"bundle": str(arguments.output), "sha256": packed.hash, "bytes": size}
     text = f"wrote {arguments.output}: {size / 1e6:.2f} MB, sha256 {packed.hash}"
     return finish(arguments, result, text)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text in UTF-8; notes are Markdown") from None

@@ -14,6 +14,7 @@ from onwrist_export.commands.options import (
     add_recordings,
     add_threads,
     finish,
+    natural,
     say,
     watching,
 )
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "folder for probe.json, probe.md and probe.png")
     parser.add_argument(
         "--tuning-steps",
-        type=int,
+        type=natural,
         default=0,
         metavar="N",
         help="also tune end to end from this encoder and from scratch, N steps each",
