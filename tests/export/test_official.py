@@ -107,6 +107,11 @@ def test_pickle_code_is_not_run(tmp_path: Path, dump) -> None:
             r"stage 1 has a convolution of shape \(4, 2, 7\)",
         ),
         (lambda s: s.clear(), "is not a HiMAE"),
+        (lambda s: s.update({3: torch.ones(2)}), "no dictionary of weights by name"),
+        (
+            lambda s: s.update({"model.final_deconv.bias": torch.ones(2) * 1j}),
+            "final_deconv.bias holds torch.complex64, not torch.float32",
+        ),
     ],
 )
 def test_other_models_are_refused_by_what_is_wrong(
@@ -118,6 +123,36 @@ def test_other_models_are_refused_by_what_is_wrong(
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=message):
         official.load(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([50, 2], "hyper_parameters is a list"),
+        ("f_s=50", "hyper_parameters is a str"),
+        ({"f_s": 1e200, "T": 1e300}, "has inf samples"),
+        ({"f_s": 1e200, "T": 2}, r"has 2e\+200 samples"),
+        ({"f_s": 10**400, "T": 2}, "rate is"),
+        ({"f_s": 50, "T": 0.01}, "has 0.5 samples"),
+    ],
+)
+def test_odd_settings_are_refused(
+    tiny: HiMAE, tmp_path: Path, given: object, message: str
+) -> None:
+    path = tmp_path / "odd.ckpt"
+    torch.save({**lightning(tiny), "hyper_parameters": given}, path)
+    with pytest.raises(CheckpointError, match=message):
+        official.load(path)
+
+
+def test_a_legacy_checkpoint_cut_anywhere_is_refused(tiny: HiMAE, tmp_path: Path) -> None:
+    path = tmp_path / "legacy.ckpt"
+    torch.save(lightning(tiny), path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for length in [*range(1, 400), *range(400, len(whole), 997)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError):
+            official.load(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])

@@ -6,9 +6,9 @@ sizes are read from the weights. No pickle code is ever run.
 
 from __future__ import annotations
 
-import math
 import pickle
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from onwrist_runtime.errors import CheckpointError
 
 LIGHTNING_PREFIX = "model."
 STAGE_WEIGHT = re.compile(r"encoder_layers\.(\d+)\.main_path\.0\.weight")
+LONGEST_WINDOW = 2**20  # samples
 NAMED = 4  # how many keys or shapes an error lists
 
 
@@ -42,12 +43,23 @@ def load(path: Path, rate: float | None = None, seconds: float | None = None) ->
     if "state_dict" in content:
         state = content["state_dict"]
         given = content.get("hyper_parameters") or {}
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path} holds no dictionary of weights")
+    if not isinstance(state, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()
+    ):
+        raise CheckpointError(f"{path} holds no dictionary of weights by name")
+    if not isinstance(given, Mapping):
+        raise CheckpointError(
+            f"{path}: hyper_parameters is a {type(given).__name__}, not a dictionary"
+        )
     if state and all(key.startswith(LIGHTNING_PREFIX) for key in state):
         state = {key.removeprefix(LIGHTNING_PREFIX): value for key, value in state.items()}
     rate = _number(path, "rate", rate, given, "f_s")
     seconds = _number(path, "seconds", seconds, given, "T")
+    if not 1 <= rate * seconds <= LONGEST_WINDOW:
+        raise CheckpointError(
+            f"{path}: a window of {seconds:g} s at {rate:g} Hz has {rate * seconds:g} samples; "
+            f"it must have 1 to {LONGEST_WINDOW}"
+        )
     model = HiMAE(_sizes(path, state, rate, round(rate * seconds)))
     _fill(path, model, state)
     return model.eval()
@@ -63,7 +75,7 @@ def _read_tensors(path: Path) -> dict[str, Any]:
         ) from None
     except FileNotFoundError:
         raise CheckpointError(f"there is no file {path}") from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnicodeError) as error:
+    except Exception as error:  # the unpickler raises anything at all for damaged bytes
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from None
     if not isinstance(content, dict):
@@ -79,7 +91,7 @@ def _number(
         raise CheckpointError(f"{path} does not say its {name} ({key}): give --{name}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise CheckpointError(f"{path}: {name} is {value!r}, not a number")
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= sys.float_info.max:
         raise CheckpointError(f"{path}: {name} is {value}, not a number above 0")
     return float(value)
 
@@ -126,6 +138,11 @@ def _fill(path: Path, model: HiMAE, state: Mapping[str, Tensor]) -> None:
         shape, right = tuple(value.shape), tuple(expected[key].shape)
         if shape != right:
             raise CheckpointError(f"{path}: {key} has shape {shape}, not {right}")
+        kind = expected[key].dtype
+        if value.is_floating_point() != kind.is_floating_point or value.is_complex():
+            raise CheckpointError(f"{path}: {key} holds {value.dtype}, not {kind}")
+        if value.layout != torch.strided:
+            raise CheckpointError(f"{path}: {key} is {value.layout}, not a plain array")
         if not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {key} holds NaN or infinity")
     model.load_state_dict(dict(state))
