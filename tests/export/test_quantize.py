@@ -136,6 +136,23 @@ def test_a_saved_model_comes_back(model: QuantizedModel, tmp_path: Path) -> None
         QuantizedModel.load(tmp_path)
 
 
+def test_a_full_disk_leaves_the_files_that_were_there(
+    model: QuantizedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.save(tmp_path)
+
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(tmp_path)
+    assert QuantizedModel.load(tmp_path).hashes == model.hashes
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 def test_values_outside_the_calibrated_range_saturate(model: QuantizedModel) -> None:
     """INT8 cannot represent them; what it must not do is wrap around."""
     some = small.windows(4, seed=6)

@@ -28,6 +28,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from onwrist.files import written_beside
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.quantization import network, tflite
 from onwrist_export.windows.grids import Windows
@@ -70,10 +71,10 @@ class QuantizedModel:
 
     def save(self, folder: Path) -> None:
         """Write all files, `model.fp32.onnx` for comparison among them, into `folder`."""
-        folder.mkdir(parents=True, exist_ok=True)
         fp32 = self.fp32.SerializeToString(deterministic=True)
         for name, content in {FLOAT_FILE: fp32, **self.files}.items():
-            (folder / name).write_bytes(content)
+            with written_beside(folder / name) as beside:
+                beside.write_bytes(content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
