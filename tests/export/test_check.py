@@ -11,6 +11,8 @@ import small
 from ai_edge_litert import schema_py_generated as schema
 from onnx import numpy_helper
 
+from onwrist_export.judging import tables
+from onwrist_export.quantization import check as checking
 from onwrist_export.quantization import flatbuffer
 from onwrist_export.quantization.check import (
     centred_cosine,
@@ -22,6 +24,7 @@ from onwrist_export.quantization.check import (
 )
 from onwrist_export.quantization.parity import IMPORTED, TRAINED, Parity, TaskParity
 from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.windows.grids import run_all
 from onwrist_runtime.errors import InputError, ParityError
 
 
@@ -100,6 +103,45 @@ def test_a_figure_that_is_nan_fails(parity: Parity) -> None:
     nan = TaskParity("heart_rate", "mean absolute error", 48, 1.0, float("nan"), 0.0)
     for bad in (replace(first, centred_cosine=float("nan")), replace(first, tasks=(nan,))):
         assert len(replace(parity, conditions=(bad,)).failures) == 1
+
+
+def test_a_float_graph_that_gives_nan_fails(
+    model: QuantizedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(run, windows):
+        found = run_all(run, windows)
+        for task in small.TASKS:
+            if task.name in found:
+                found[task.name][:] = np.nan
+        return found
+
+    monkeypatch.setattr(checking, "run_all", spoilt)
+    held_out = small.windows(16, seed=7)
+    found = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    first = found.conditions[0].name
+    said = [f for f in found.failures if first in f]
+    assert any("heart_rate goes from nan" in f for f in said)
+    assert any("stress goes from nan" in f for f in said)
+
+
+def test_without_vnni_the_unchecked_file_is_named(
+    model: QuantizedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "has_vnni", lambda: False)
+    held_out = small.windows(16, seed=7)
+    found = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    assert found.unchecked == ("model.u8.onnx",)
+    assert "model.u8.onnx was not checked" in tables.parity(found)
+
+
+@pytest.mark.parametrize("target", [np.nan, 1.0])
+def test_a_task_without_labels_of_both_classes_is_left_out(
+    model: QuantizedModel, target: float
+) -> None:
+    some = small.windows(16, seed=7)
+    one = replace(some, targets={**some.targets, "stress": np.full(16, target)})
+    found = check(model, one, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    assert {t.task for t in found.conditions[0].tasks} == {"heart_rate"}
 
 
 def test_imported_encoders_have_their_own_limit(parity: Parity) -> None:

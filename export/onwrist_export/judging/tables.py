@@ -160,4 +160,7 @@ def parity(found: Parity) -> str:
         f"{text}\nAgainst {found.agreements[0].reference}:\n\n{agreement}\n"
         f"The layer that adds most noise is {found.worst_layer}; the noisiest is "
         f"{worst.name} ({worst.sqnr:.1f} dB).\n"
+        + "".join(
+            f"{name} was not checked: the processor has no VNNI.\n" for name in found.unchecked
+        )
     )

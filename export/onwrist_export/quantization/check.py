@@ -72,6 +72,7 @@ def check(
         layers=layers,
         worst_layer=max(layers, key=lambda layer: layer.added).name,
         agreements=tuple(compare_files(model, few)),
+        unchecked=() if has_vnni() else (FILES["u8"],),
     )
 
 
@@ -140,7 +141,10 @@ def centred_cosine(reference: Array, quantized: Array) -> Array:
 def _compare_task(
     task: Task, windows: Windows, channels: Sequence[str], fp32: Array, int8: Array
 ) -> TaskParity | None:
-    """The task on the windows whose coverage suffices; None where it never does."""
+    """The task on the windows whose coverage suffices; None where no metric is defined.
+
+    That is where no such window is labelled, or all are of one class.
+    """
     coverage = dict(zip(channels, windows.observed.mean(axis=2).T, strict=True))
     answerable = np.ones(len(windows), bool)
     for channel, least in task.required.items():
@@ -158,9 +162,12 @@ def _compare_task(
             np.where(o.max(axis=1) >= task.minimum_confidence, o.argmax(axis=1), -1)
             for o in (fp32, int8)
         )
-    figures = [score(o[known, column], target[known]) for o in (fp32, int8)]
-    if np.isnan(figures[0]):
+    if len(np.unique(target[known])) < (1 if task.kind == "regression" else 2):
         return None
+    figures = [
+        score(o[known, column], target[known]) if np.isfinite(o[known]).all() else float("nan")
+        for o in (fp32, int8)
+    ]
     flips = float((first != second)[answerable].mean())
     return TaskParity(task.name, metric, int(known.sum()), *figures, flips)
 

@@ -122,7 +122,8 @@ class Agreement:
 class Parity:
     """All that was compared; `parity.json` of a bundle.
 
-    `files` are the SHA-256 of the model files that were compared, by name.
+    `files` are the SHA-256 of the model files that were compared, by name; `unchecked`
+    those that no engine could run, because the processor has no VNNI.
     """
 
     files: dict[str, str]
@@ -131,6 +132,7 @@ class Parity:
     layers: tuple[Layer, ...]
     worst_layer: str
     agreements: tuple[Agreement, ...]
+    unchecked: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
