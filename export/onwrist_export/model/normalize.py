@@ -52,10 +52,6 @@ class Normalize(nn.Module):
         self.register_buffer("offset", offset)
         self.register_buffer("gain", gain)
 
-    @property
-    def outputs_per_channel(self) -> int:
-        return 2 if self.observed_input else 1
-
     def forward(
         self, values: Tensor, observed: Tensor
     ) -> Tensor:  # 2 x (B, C, N) -> (B, C', N)
