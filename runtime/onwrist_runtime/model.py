@@ -22,7 +22,7 @@ from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.resampling import SAME_TIME
 from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, cut, resample
 from onwrist_runtime.verify import prove
-from onwrist_runtime.window import Window, as_array, as_float32, check
+from onwrist_runtime.window import Window, as_array, as_float32, check, whole
 
 NamedSamples = Mapping[str, tuple[ArrayLike, float]]
 
@@ -197,11 +197,15 @@ class Model:
         return map(self._predict, windows)
 
     def _predict(self, window: Window) -> Prediction:
-        seen = window.observed[np.newaxis].astype(np.float32)
-        counts = np.add.reduce(seen, axis=2)[0].tolist()
         samples = self.window_samples
-        coverage = {c: n / samples for c, n in zip(self.channels, counts, strict=True)}
-        outputs = self.engine.run(window.values[np.newaxis], seen) if any(counts) else None
+        if window.observed is self._whole:
+            seen, coverage = self._all_ones, dict.fromkeys(self.channels, 1.0)
+        else:
+            seen = window.observed[np.newaxis].astype(np.float32)
+            counts = np.add.reduce(seen, axis=2)[0].tolist()
+            coverage = {c: n / samples for c, n in zip(self.channels, counts, strict=True)}
+        anything = any(coverage.values())
+        outputs = self.engine.run(window.values[np.newaxis], seen) if anything else None
         return Prediction(
             decide(self.manifest, outputs, coverage),
             coverage,
@@ -214,6 +218,14 @@ class Model:
     @cached_property
     def _identity(self) -> ModelIdentity:
         return ModelIdentity(self.name, self.version, self.hash)
+
+    @cached_property
+    def _whole(self) -> NDArray[np.bool_]:
+        return whole((len(self.channels), self.window_samples))
+
+    @cached_property
+    def _all_ones(self) -> NDArray[np.float32]:
+        return self._whole[np.newaxis].astype(np.float32)
 
     def _on_grid(self, named: NamedSamples) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         shape = len(self.channels), self.window_samples

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ def as_array(what: str, given: ArrayLike) -> NDArray[Any]:
         return np.asarray(given)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{what}: not an array of numbers: {error}") from None
+
+
+@cache
+def whole(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The one `observed` of all windows without a gap: read-only, known by identity."""
+    everything = np.ones(shape, np.bool_)
+    everything.flags.writeable = False
+    return everything
 
 
 def as_float32(values: ArrayLike) -> NDArray[np.float32]:
@@ -84,6 +93,9 @@ def check(
             f"values have the shape {array.shape}; this model takes "
             f"({len(channels)}, {samples}): {', '.join(channels)} at {samples} grid points"
         )
+    # One sum tells that nothing is missing, as is usual; it is NaN where anything is.
+    if observed is None and np.vdot(array, array) < LARGEST:
+        return np.ascontiguousarray(array), whole(array.shape)
     usable = np.abs(array) < LARGEST
     if observed is None:
         seen = usable
