@@ -130,6 +130,11 @@ class Config(Record, kw_only=True):
         )
 
     @property
+    def hop(self) -> int:
+        """Grid points between the windows that are trained and judged on: a quarter window."""
+        return self.window.samples // 4
+
+    @property
     def scalings(self) -> list[Scaling]:
         return [Scaling(c.normalization, c.offset, c.scale) for c in self.channels]
 

@@ -86,6 +86,12 @@ def engine_predictor(run: Run) -> Predictor:
     return lambda windows: run_all(run, windows)
 
 
+def answers(confidence: Array, windows: Windows, rules: RateRules) -> NDArray[np.bool_]:
+    """Which windows (W,) get a rate: enough of the first channel, and enough confidence."""
+    coverage = windows.observed[:, 0].mean(axis=1)
+    return np.asarray((confidence >= rules.confidence) & (coverage >= rules.coverage))
+
+
 def rate_table(
     predictors: dict[str, Predictor],
     windows: Windows,
@@ -108,7 +114,7 @@ def rate_table(
         ppg, seen = damaged.values[:, 0], damaged.observed[:, 0]
         for method, predict in predictors.items():
             value, confidence = predict(damaged)[task.name].T
-            answered = (confidence >= rules.confidence) & (seen.mean(axis=1) >= rules.coverage)
+            answered = answers(confidence, damaged, rules)
             given = score(value, answered) if answered.any() else None
             rows.append(RateRow(share, method, score(value), given, float(1 - answered.mean())))
         for method, value in (

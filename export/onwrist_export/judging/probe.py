@@ -103,7 +103,7 @@ def draws(grids: Sequence[Grid], config: Config) -> list[tuple[int, int, list[st
 def probe(encoders: dict[str, HiMAE], grids: Sequence[Grid], config: Config) -> list[ProbeRow]:
     """Fit a probe on each stage for each task and number of people; score on test subjects."""
     normalize = Normalize(config.scalings, config.encoder.observed_input)
-    windows = cut_windows(grids, config, config.window.samples // 4)
+    windows = cut_windows(grids, config, config.hop)
     rows = []
     for name, model in encoders.items():
         stages = stage_means(model, normalize, windows)

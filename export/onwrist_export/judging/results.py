@@ -12,6 +12,7 @@ from onwrist_export.judging.evaluate import (
     ClassRow,
     Predictor,
     RateRow,
+    answers,
     class_table,
     graph_predictor,
     rate_table,
@@ -23,7 +24,6 @@ from onwrist_export.windows.damage import first_channel_missing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
 
 FLOAT, INT8 = "onwrist fp32", "onwrist INT8"
-HOPS = 4
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def measure(
     constants: dict[str, float],
 ) -> Results:
     """Judge a trained graph and its INT8 form; one rate task, any number of class tasks."""
-    hop = config.window.samples // HOPS
-    test = cut_windows(of_subjects(grids, config.split.test), config, hop)
+    test = cut_windows(of_subjects(grids, config.split.test), config, config.hop)
     (task,) = (t for t in config.tasks if t.kind == "rate")
     predictors = {FLOAT: graph_predictor(graph), INT8: int8}
     known = test.labelled(task.name)
@@ -78,7 +77,7 @@ def measure(
     only, _ = int8(known.without(alone))[task.name].T
     unknown = test.select(np.isnan(test.targets[task.name]))
     rate = config.window.rate
-    everything = cut_windows(grids, config, hop)
+    everything = cut_windows(grids, config, config.hop)
     return Results(
         files=files,
         people=_people(grids, config),
@@ -120,7 +119,7 @@ def _trust(
     for share in ABSTENTION:
         damaged = first_channel_missing(known, share, rate)
         value, confidence = predict(damaged)[task.name].T
-        answered = _answers(confidence, damaged, rules)
+        answered = answers(confidence, damaged, rules)
         if not answered.any():
             continue
         right = np.abs(value - known.targets[task.name]) <= task.tolerance
@@ -139,9 +138,4 @@ def _abstained(
     predict: Predictor, windows: Windows, task: TaskConfig, rules: RateRules
 ) -> float:
     _, confidence = predict(windows)[task.name].T
-    return float(1 - _answers(confidence, windows, rules).mean())
-
-
-def _answers(confidence: np.ndarray, windows: Windows, rules: RateRules) -> np.ndarray:
-    coverage = windows.observed[:, 0].mean(axis=1)
-    return np.asarray((confidence >= rules.confidence) & (coverage >= rules.coverage))
+    return float(1 - answers(confidence, windows, rules).mean())

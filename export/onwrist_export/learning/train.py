@@ -30,7 +30,6 @@ from onwrist_export.windows.grids import (
 from onwrist_export.windows.pulseless import pulseless
 from onwrist_runtime.errors import InputError
 
-HOPS = 4  # windows overlap by all but a quarter of their length
 # Beyond the shares that may be answered, to find where an answer is no longer worth it.
 CALIBRATION_SHARES = (*ABSTENTION, 0.65, 0.85, 0.90, 0.95)
 
@@ -86,10 +85,9 @@ def train(
     subjects = sorted({g.subject for g in grids} - held)
     if not subjects:
         raise InputError("the split leaves no subject to train on")
-    hop = config.window.samples // HOPS
     learn = of_subjects(grids, subjects)
-    learned = cut_windows(learn, config, hop)
-    choose = cut_windows(of_subjects(grids, config.split.validation), config, hop)
+    learned = cut_windows(learn, config, config.hop)
+    choose = cut_windows(of_subjects(grids, config.split.validation), config, config.hop)
     for labelled in (t for t in config.tasks if t.kind == "class"):
         require_classes(learned, labelled, "training")
         require_classes(choose, labelled, "validation")
