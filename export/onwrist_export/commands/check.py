@@ -12,6 +12,7 @@ import torch
 from onwrist_export.commands.options import add_threads, finish, say
 from onwrist_export.judging import tables
 from onwrist_export.packing import steps
+from onwrist_export.packing.artifact import write_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RECORDINGS",
         help="check on these: test subjects of a trained model (default: simulated signals)",
     )
-    add_output(parser)
-    add_threads(parser)
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
@@ -34,13 +30,14 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="also write the comparison here as JSON (it always goes into the folder)",
     )
+    add_threads(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
     parity = steps.check_folder(arguments.folder, arguments.recordings, say)
     if arguments.output:
-        steps.artifact.write_record(arguments.output, parity)
+        write_record(arguments.output, parity)
     finish(arguments, msgspec.to_builtins(parity), tables.parity(parity))
     for failure in parity.failures:
         print(f"onwrist-export: fails: {failure}", file=sys.stderr)

@@ -19,7 +19,7 @@ from onwrist_export.quantization import network
 from onwrist_export.quantization.flatbuffer import FlatModel, Quantization, TensorInfo
 from onwrist_runtime.errors import InputError
 
-TIME, WIDTH = 2, 3  # axes of (1, 1, L, C)
+TIME = 2  # axis of (1, 1, L, C)
 PLAIN_TO_LAST = (0, 1, 3, 2)  # (1, 1, C, L) -> (1, 1, L, C), and back
 
 
