@@ -54,7 +54,7 @@ def test_it_is_the_weighted_mean_and_deviation(seed, blocks, level, spread, shar
     found = feed(running(), values, observed)
     mean, scale = direct(values, observed)
     np.testing.assert_allclose(found.mean, mean, rtol=1e-12, atol=1e-12 * (abs(level) + spread))
-    np.testing.assert_allclose(found.scale, scale, rtol=1e-9)
+    np.testing.assert_allclose(found.scale, scale, rtol=1e-9, atol=1e-15 * abs(level))
 
 
 def test_nothing_drifts_over_two_days():
