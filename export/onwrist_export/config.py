@@ -63,6 +63,16 @@ class TaskConfig(Record, kw_only=True):
     minimum_confidence: float = 0.0
 
 
+class Step(Record, kw_only=True):
+    """The causal form that a stream runs in steps of `samples` grid points.
+
+    It is trained with the state of `context` grid points before each window.
+    """
+
+    samples: int
+    context: int
+
+
 class Split(Record, kw_only=True):
     """Subjects that are never trained or tuned on, and those that choices are made on."""
 
@@ -114,6 +124,7 @@ class Config(Record, kw_only=True):
     pretrain: Pretraining
     train: Tuning
     classify: Budget
+    step: Step | None = None
     caveats: str = ""
 
     @property
@@ -128,6 +139,26 @@ class Config(Record, kw_only=True):
             activation=self.encoder.activation,
             padding=self.encoder.padding,
         )
+
+    @property
+    def context(self) -> int:
+        """Grid points before a window that its output depends on, as it is trained."""
+        causal = self.encoder.padding == "causal"
+        return self.step.context if causal and self.step else 0
+
+    @property
+    def causal(self) -> Config:
+        """The same with a causal encoder, which runs in steps.
+
+        Raises
+        ------
+        InputError
+            The configuration has no step.
+        """
+        if self.step is None:
+            raise InputError("the configuration has no [step]: samples and context")
+        encoder = msgspec.structs.replace(self.encoder, padding="causal")
+        return msgspec.structs.replace(self, encoder=encoder)
 
     @property
     def hop(self) -> int:
@@ -213,6 +244,7 @@ def check(config: Config) -> None:
     both = sorted({*config.split.test} & {*config.split.validation})
     if both:
         raise InputError(f"split: {', '.join(both)} in both test and validation")
+    _check_step(config)
     for task in config.tasks:
         _check_task(task, window)
 
@@ -247,6 +279,25 @@ def _check_numbers(config: Config) -> None:
     _not_below_zero("train: reconstruction", config.train.reconstruction)
     _above_zero("train: reconstruction_batch", config.train.reconstruction_batch)
     _not_below_zero("seed", config.seed)
+
+
+def _check_step(config: Config) -> None:
+    step, window = config.step, config.window
+    if step is None:
+        if config.encoder.padding == "causal":
+            raise InputError("an encoder with causal padding needs a [step]")
+        return
+    least = 2 ** len(config.encoder.widths)
+    if step.samples <= 0 or step.samples % least or window.samples % step.samples:
+        raise InputError(
+            f"step: samples must be a multiple of {least}, which one sample of the last stage "
+            f"stands for, and divide the window's {window.samples}, not {step.samples}"
+        )
+    if step.context < 0 or step.context % step.samples:
+        raise InputError(
+            f"step: context must be a multiple of the step's {step.samples} samples, not "
+            f"{step.context}"
+        )
 
 
 def _check_task(task: TaskConfig, window: Window) -> None:

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from onwrist_export.config import Budget, Config, Pretraining, Tuning
-from onwrist_export.model.graph import pool
+from onwrist_export.model.graph import of_window, pool
 from onwrist_export.model.heads import RateHead
 from onwrist_export.model.himae import HiMAE, masked_loss, patch_mask
-from onwrist_export.model.normalize import Normalize
+from onwrist_export.model.normalize import Normalize, StreamNormalize
 from onwrist_export.windows.examples import Examples
 from onwrist_export.windows.grids import Grid
 
@@ -96,17 +96,28 @@ class RateTuning(_Scheduled):
         super().__init__(budget)
         self.model, self.normalize, self.task = task.model, task.normalize, task
         self.head = head
+        self.samples = task.model.config.samples
         self.weight = budget.reconstruction
 
     def training_step(self, batch: tuple[Batch, Batch], index: int) -> Tensor:
         (values, observed, rate), (any_values, any_observed, _) = batch
-        features = torch.cat(pool(self.model.encode(self.normalize(values, observed))), dim=1)
+        stages = self.model.encode(self.normalize(values, observed))
+        features = torch.cat(pool(of_window(stages, self.samples)), dim=1)
         loss = self.head.loss(self.head.mlp(features).float(), rate)
         self.log("rate", loss, prog_bar=True)
         # masked windows must not enter the statistics that whole windows are scaled by
         with statistics_kept(self.model):
             loss = loss + self.weight * self.task.loss(any_values, any_observed)
         return loss
+
+
+def scaler(config: Config) -> Normalize:
+    """Scales whole windows, or a stream in steps where the encoder is causal."""
+    observed_input = config.encoder.observed_input
+    if config.encoder.padding == "causal" and config.step:
+        step, samples = config.step.samples, config.window.samples
+        return StreamNormalize(config.scalings, observed_input, step, samples)
+    return Normalize(config.scalings, observed_input)
 
 
 @contextmanager
@@ -153,7 +164,7 @@ def pretrain(
     """A HiMAE trained to reconstruct what is masked, settled, and its loss curve."""
     torch.manual_seed(config.seed)
     model = HiMAE(config.himae)
-    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    normalize = scaler(config)
     task = MaskedTask(model, normalize, config.pretrain, config.seed)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
     module = MaskedAutoencoding(task, config.pretrain)
@@ -173,7 +184,7 @@ def settle(model: HiMAE, grids: Sequence[Grid], config: Config) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over all batches
-    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    normalize = scaler(config)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
     model.train()
     for values, observed, _ in itertools.islice(examples, SETTLING_BATCHES):
@@ -193,10 +204,12 @@ def tune_rate(
 ) -> list[float]:
     """Train `model`'s encoder and `head` on rate task `name` in place; the loss curve."""
     torch.manual_seed(config.seed)
-    normalize = Normalize(config.scalings, config.encoder.observed_input)
+    normalize = scaler(config)
     task = MaskedTask(model, normalize, config.pretrain, config.seed)
     budget = config.train
-    labelled = Examples(grids, config, budget.batch, config.task(name), config.seed)
+    labelled = Examples(
+        grids, config, budget.batch, config.task(name), config.seed, context=config.context
+    )
     anything = Examples(
         grids, config, budget.reconstruction_batch, None, config.seed, first_may_go=True
     )

@@ -28,6 +28,11 @@ def pool(stages: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return means, torch.sqrt(torch.relu(squares - means * means) + VARIANCE_FLOOR)
 
 
+def of_window(stages: Sequence[Tensor], samples: int) -> list[Tensor]:
+    """The part of each stage that stands for the last `samples` of what was encoded."""
+    return [s[..., -samples >> (k + 1) :] for k, s in enumerate(stages)]
+
+
 class DeployGraph(nn.Module):
     """Normalization, encoder, pooling and heads as one module.
 

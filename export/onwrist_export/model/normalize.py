@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 FAR = 1e30  # beyond every sensor value, and still finite when doubled
@@ -52,15 +53,23 @@ class Normalize(nn.Module):
         self.register_buffer("offset", offset)
         self.register_buffer("gain", gain)
 
-    def forward(
-        self, values: Tensor, observed: Tensor
-    ) -> Tensor:  # 2 x (B, C, N) -> (B, C', N)
+    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        """2 x (B, C, N) -> (B, C', N), each window scaled by its own extremes."""
+        return self.scale(values, observed, *self.extremes(values, observed))
+
+    def extremes(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Least and greatest observed value along the last axis, of window-scaled channels.
+
+        Where nothing is observed they are far above and far below zero.
+        """
+        x, seen = values[:, : self.window], observed[:, : self.window]
+        gap = (1.0 - seen) * FAR
+        return (x + gap).amin(-1, keepdim=True), (x - gap).amax(-1, keepdim=True)
+
+    def scale(self, values: Tensor, observed: Tensor, low: Tensor, high: Tensor) -> Tensor:
         parts = []
         if self.window:
             x, seen = values[:, : self.window], observed[:, : self.window]
-            gap = (1.0 - seen) * FAR
-            low = (x + gap).amin(-1, keepdim=True)
-            high = (x - gap).amax(-1, keepdim=True)
             span = torch.clamp(high - low, min=FLAT)
             # ((x - low) - (high - x)) / span is 2 (x - low) / span - 1 and zero when flat
             parts.append(((x - low) - (high - x)) / span * seen)
@@ -70,3 +79,30 @@ class Normalize(nn.Module):
         if self.observed_input:
             parts.append(observed)
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+
+class StreamNormalize(Normalize):
+    """Scales a stream as its steps are: (B, C, T) with T a multiple of `step`.
+
+    Each step of `step` samples is scaled by the extremes of the window of `samples` that
+    ends with it, so that what became of a sample never changes later.
+    """
+
+    def __init__(
+        self, channels: Sequence[Scaling], observed_input: bool, step: int, samples: int
+    ) -> None:
+        super().__init__(channels, observed_input)
+        self.step, self.steps = step, samples // step
+
+    def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        low, high = self.extremes(*(v.unflatten(-1, (-1, self.step)) for v in (values, observed)))
+        low, high = (
+            self._over_the_last(bound[..., 0]).repeat_interleave(self.step, dim=-1)
+            for bound in (low, -high)
+        )
+        return self.scale(values, observed, low, -high)
+
+    def _over_the_last(self, bounds: Tensor) -> Tensor:
+        """Least of each step's bound and those before it in a window: (B, C, K) -> (B, C, K)."""
+        padded = F.pad(bounds, (self.steps - 1, 0), value=FAR)
+        return padded.unfold(-1, self.steps, 1).amin(-1)

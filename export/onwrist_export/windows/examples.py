@@ -30,6 +30,7 @@ RHYTHM = (0.7, 3.5)  # Hz, from slow gestures to running
 SHAKE_ACCELERATION = (0.05, 0.7)  # g
 SHAKE_LIGHT = (0.2, 3.0)  # standard deviations of the pulse
 HARMONICS = 3
+YOUNG = 0.1  # share of streams that began within their context
 PULSELESS = 0.1  # share of windows whose light holds no pulse, and whose rate is unknown
 
 
@@ -38,7 +39,9 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 
     The rate is NaN where there is none to be found. Without a task it always is, and
     windows are drawn from everywhere at the speed they were recorded. The first channel,
-    which rates are read from, is there at least in part, unless `first_may_go`.
+    which rates are read from, is there at least in part, unless `first_may_go`. With
+    `context`, N is so many samples longer: what came before the window, as far as it was
+    recorded.
 
     Raises
     ------
@@ -54,11 +57,14 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         task: TaskConfig | None,
         seed: int,
         first_may_go: bool = False,
+        context: int = 0,
     ) -> None:
         if not grids:
             raise InputError("there are no recordings of people to train on")
         self.first_may_go = first_may_go
-        self.samples = config.window.samples
+        window = config.window.samples
+        self.context = context
+        self.samples = context + window
         self.rate = config.window.rate
         self.batch = batch
         self.seed = seed
@@ -67,14 +73,16 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         self.observed = np.concatenate([g.observed for g in grids], axis=1).T.copy()
         offsets = np.cumsum([0, *(g.samples for g in grids[:-1])])
         entries = [
-            _rate_entries(grid, offset, self.samples, task)
+            _rate_entries(grid, offset, window, task)
             if task
-            else _plain_entries(grid, offset, self.samples)
+            else _plain_entries(grid, offset, window)
             for grid, offset in zip(grids, offsets, strict=True)
         ]
         self.start, self.speed, self.target = np.concatenate(entries, axis=1)
         if not len(self.start):
-            raise InputError(_no_window(grids, self.samples, task))
+            raise InputError(_no_window(grids, window, task))
+        # where the recording of each entry begins
+        self.begin = offsets[np.searchsorted(offsets, self.start, side="right") - 1]
         self.cumulative = np.cumsum(_weights(self.target) if task else np.ones(len(self.start)))
         fixed = np.array([c.normalization == "fixed" for c in config.channels])
         self.window_scaled = ~fixed
@@ -92,12 +100,14 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
     def _draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         drawn = rng.random(self.batch) * self.cumulative[-1]
         pick = np.searchsorted(self.cumulative, drawn)
-        values, observed = self._look_up(self.start[pick], self.speed[pick])
+        values, observed = self._look_up(self.start[pick], self.speed[pick], self.begin[pick])
         values = self._disturb(rng, values, observed)
         rate = self.target[pick].astype(np.float32)
         if self.labelled:
             rate = self._silence(rng, values, rate)
         observed &= self._missing(rng, values.shape)
+        if self.context:
+            self._forget(rng, observed)
         values[~observed] = 0
         return (
             torch.from_numpy(values),
@@ -106,14 +116,20 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         )
 
     def _look_up(
-        self, start: NDArray[np.float64], speed: NDArray[np.float64]
+        self,
+        start: NDArray[np.float64],
+        speed: NDArray[np.float64],
+        begin: NDArray[np.int64],
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        position = start[:, None] + np.arange(self.samples) * speed[:, None]
+        steps = np.arange(-self.context, self.samples - self.context)
+        position = start[:, None] + steps * speed[:, None]
+        recorded = position >= begin[:, None]
+        position = np.maximum(position, begin[:, None])
         index = position.astype(np.int64)
         part = (position - index).astype(np.float32)[..., None]
         after = np.minimum(index + 1, len(self.values) - 1)
         values = self.values[index] * (1 - part) + self.values[after] * part
-        observed = self.observed[index] & self.observed[after]
+        observed = self.observed[index] & self.observed[after] & recorded[..., None]
         return values.transpose(0, 2, 1).copy(), observed.transpose(0, 2, 1).copy()
 
     def _disturb(
@@ -169,6 +185,12 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         left = rate.copy()
         left[which] = np.nan
         return left
+
+    def _forget(self, rng: np.random.Generator, observed: NDArray[np.bool_]) -> None:
+        """Let some streams have begun only just before their window, in place."""
+        which = rng.random(len(observed)) < YOUNG
+        began = np.where(which, rng.integers(0, self.context + 1, len(observed)), 0)
+        observed &= (np.arange(self.samples) >= began[:, None])[:, None]
 
     def _missing(
         self, rng: np.random.Generator, shape: tuple[int, int, int]
