@@ -73,10 +73,7 @@ class DeployGraph(nn.Module):
 
     def features(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (B, E) and pooled features (B, 2 E)."""
-        return self._features(self.normalize(values, observed))
-
-    def _features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        means, deviations = pool(self.encoder.encode(x))
+        means, deviations = pool(self.encoder.encode(self.normalize(values, observed)))
         return means, torch.cat([means, deviations], dim=1)
 
     def run(
@@ -84,7 +81,17 @@ class DeployGraph(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
         x = self.normalize(values, observed)
-        embedding, features = self._features(x)
+        means, deviations = pool(self.encoder.encode(x))
+        return means, *self.read(means, deviations, x, values, observed)
+
+    def read(
+        self, means: Tensor, deviations: Tensor, x: Tensor, values: Tensor, observed: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Output (B, 2) of each rate and the class heads' context (B, S).
+
+        From what was pooled of the encoder, and the window, normalized (x) and raw.
+        """
+        features = torch.cat([means, deviations], dim=1)
         seen = observed[:, :1].mean(-1)  # rates are read from the first channel
         # zero where that is absent or stuck, one otherwise: its extremes became -1 and 1
         alive = torch.clamp((x[:, :1] * x[:, :1]).sum(-1), max=1.0)
@@ -94,8 +101,8 @@ class DeployGraph(nn.Module):
             rates[name] = torch.cat([value, confidence * alive], dim=1)
             found += [head.position(value) * alive, 0.25 * odds * alive]
         if not self.classes:
-            return embedding, rates, None
-        return embedding, rates, torch.cat([self.statistics(values, observed), *found], dim=1)
+            return rates, None
+        return rates, torch.cat([self.statistics(values, observed), *found], dim=1)
 
     def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
         embedding, rates, context = self.run(values, observed)
