@@ -25,7 +25,12 @@ def pool(stages: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     # concatenated first, so that the rest is a few operations and not a few a stage
     means = torch.cat([s.mean(-1) for s in stages], dim=1)
     squares = torch.cat([(s * s).mean(-1) for s in stages], dim=1)
-    return means, torch.sqrt(torch.relu(squares - means * means) + VARIANCE_FLOOR)
+    return means, deviation(means, squares)
+
+
+def deviation(means: Tensor, squares: Tensor) -> Tensor:
+    """Standard deviation from means and means of squares, never quite zero."""
+    return torch.sqrt(torch.relu(squares - means * means) + VARIANCE_FLOOR)
 
 
 def of_window(stages: Sequence[Tensor], samples: int) -> list[Tensor]:
@@ -104,7 +109,15 @@ class DeployGraph(nn.Module):
             return rates, None
         return rates, torch.cat([self.statistics(values, observed), *found], dim=1)
 
-    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
-        embedding, rates, context = self.run(values, observed)
+    def answer(
+        self, means: Tensor, deviations: Tensor, x: Tensor, values: Tensor, observed: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The graph's outputs, from the same."""
+        rates, context = self.read(means, deviations, x, values, observed)
         classes = [head(context) for head in self.classes.values()]
-        return (embedding, *rates.values(), *classes)
+        return (means, *rates.values(), *classes)
+
+    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
+        x = self.normalize(values, observed)
+        means, deviations = pool(self.encoder.encode(x))
+        return self.answer(means, deviations, x, values, observed)

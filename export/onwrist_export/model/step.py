@@ -1,0 +1,216 @@
+"""The graph of one step: new samples and the state so far in, the window's outputs out.
+
+A causal `DeployGraph` computes a stream once, 32 samples at a time. What it must remember
+travels as one flat tensor, so that a host copies one thing and can save it, or hold many
+streams beside one graph. Shapes: B streams, C channels, N samples of a window, E embedding.
+
+The state, (B, S), all zeros before the first step:
+    histories   what the convolutions look back on: for each stage the last 3 inputs
+                (but for the first) and the last 4 outputs of its first convolution,
+                oldest first, channels together, as TFLite lays them out
+    input       the last 3 normalized inputs, (C', 3)
+    sums        sum and sum of squares of every stage's outputs in each of the steps of a
+                window but the newest, (steps - 1, 2 E)
+    past        values and observed of a window but its newest step, (2 C, N - step)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from onwrist_export.model.graph import DeployGraph, deviation
+from onwrist_export.model.himae import HISTORY, EncoderStage
+
+
+class StepGraph(nn.Module):
+    """One or more steps of a causal graph, with the state carried from call to call.
+
+    Parameters
+    ----------
+    graph : with causal padding; it is copied, and its batch norms folded.
+    step : samples of one step; a window is a whole number of steps.
+    steps : how many of them one call takes. The numbers do not depend on it.
+    """
+
+    def __init__(self, graph: DeployGraph, step: int, steps: int = 1) -> None:
+        super().__init__()
+        self.graph = copy.deepcopy(graph).eval()
+        config = self.graph.encoder.config
+        self.stages: list[EncoderStage] = list(self.graph.encoder.encoder_layers)
+        for stage in self.stages:
+            fold(stage)
+        self.step, self.steps, self.samples = step, steps, config.samples
+        self.channels = config.outputs
+        self.inputs, self.widths = config.inputs, config.widths
+        # What one unit of each stage's output stands for in the embedding, see `rescale`.
+        self.register_buffer("unit", torch.ones(len(self.widths)))
+        counts = [float(config.samples // stride) for stride in config.strides]
+        self.register_buffer("share", self._each_channel(1 / torch.tensor(counts)))
+
+    def _each_channel(self, by_stage: Tensor) -> Tensor:
+        """(stages,) -> (1, E)"""
+        return by_stage.repeat_interleave(torch.tensor(self.widths))[None]
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return (*self.graph.output_names, "next_state")
+
+    @property
+    def history_shapes(self) -> list[tuple[int, int]]:
+        """Samples and channels of each history, in the order of the state."""
+        before, after = HISTORY
+        shapes = [(after, self.widths[0])]
+        for inputs, width in pairwise(self.widths):
+            shapes += [(before, inputs), (after, width)]
+        return shapes
+
+    @property
+    def part_sizes(self) -> tuple[int, int, int, int]:
+        """Numbers in the histories, the input, the sums and the past."""
+        embedding, window = sum(self.widths), self.samples // self.step
+        return (
+            sum(length * width for length, width in self.history_shapes),
+            self.inputs * HISTORY[0],
+            (window - 1) * 2 * embedding,
+            2 * self.channels * (self.samples - self.step),
+        )
+
+    @property
+    def state_size(self) -> int:
+        return sum(self.part_sizes)
+
+    def first_state(self, batch: int = 1) -> Tensor:
+        """(batch, S) before the first step."""
+        return torch.zeros(batch, self.state_size)
+
+    @torch.no_grad()
+    def rescale(self, hidden: Sequence[float], outputs: Sequence[float]) -> None:
+        """Multiply what each stage computes inside and gives out; the results stay.
+
+        A ReLU passes a factor through, and the next weights take it back. This is how
+        activations that differ in range come to share one scale of integers.
+        """
+        incoming = 1.0
+        for k, (stage, inner, outer) in enumerate(
+            zip(self.stages, hidden, outputs, strict=True)
+        ):
+            first, second, shortcut = stage.main_path[0], stage.main_path[3], stage.shortcut[0]
+            for layer, factor, before in (
+                (first, inner, incoming),
+                (second, outer, inner),
+                (shortcut, outer, incoming),
+            ):
+                layer.weight *= factor / before
+                layer.bias *= factor
+            incoming = outer
+            self.unit[k] /= outer
+
+    def forward(
+        self, values: Tensor, observed: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:  # 2 x (B, C, steps x step), [baseline,] state
+        *baseline, state = rest
+        histories, last_input, last_sums, past = state.split(self.part_sizes, dim=1)
+        past = past.unflatten(1, (2 * self.channels, -1))
+        recent = torch.cat([past, torch.cat([values, observed], dim=1)], dim=-1)
+        x, window_x = self._normalize(recent)
+        x = torch.cat([last_input.unflatten(1, (self.inputs, HISTORY[0])), x], dim=-1)
+        stages, kept = self._encode(x, self._unpack(histories))
+
+        embedding = sum(self.widths)
+        sums = torch.cat(
+            [last_sums.unflatten(1, (-1, 2 * embedding)), self._sum(stages)], dim=1
+        )
+        totals = sums[:, self.steps - 1 :].sum(1)
+        means, deviations = self._pool(totals[:, :embedding], totals[:, embedding:])
+
+        recent_values, recent_observed = recent[:, : self.channels], recent[:, self.channels :]
+        outputs = self.graph.answer(
+            means,
+            deviations,
+            window_x,
+            recent_values[..., -self.samples :],
+            recent_observed[..., -self.samples :],
+            *baseline,
+        )
+        state = torch.cat(
+            [
+                self._pack(kept),
+                x[..., -HISTORY[0] :].flatten(1),
+                sums[:, self.steps :].flatten(1),
+                recent[..., self.steps * self.step :].flatten(1),
+            ],
+            dim=1,
+        )
+        return *outputs, state
+
+    def _normalize(self, recent: Tensor) -> tuple[Tensor, Tensor]:
+        """The new steps, each scaled as part of the window that it ends, and that window."""
+        new = []
+        for k in range(self.steps):
+            window = recent[..., k * self.step : k * self.step + self.samples]
+            x = self.graph.normalize(window[:, : self.channels], window[:, self.channels :])
+            new.append(x[..., -self.step :])
+        return torch.cat(new, dim=-1) if len(new) > 1 else new[0], x
+
+    def _encode(self, x: Tensor, histories: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Stage outputs, and what they leave for the next step, as in `history_shapes`."""
+        before, after = HISTORY
+        stages, kept = [], []
+        for k, stage in enumerate(self.stages):
+            if k:
+                x = torch.cat([histories[2 * k - 1], x], dim=-1)
+                kept.append(x[..., -before:])
+            x, hidden = stage.step(x, histories[2 * k])
+            kept.append(hidden[..., -after:])
+            stages.append(x)
+        return stages, kept
+
+    def _unpack(self, histories: Tensor) -> list[Tensor]:
+        ends = accumulate((length * width for length, width in self.history_shapes), initial=0)
+        return [
+            histories[:, start:stop].unflatten(1, shape).transpose(1, 2)
+            for (start, stop), shape in zip(pairwise(ends), self.history_shapes, strict=True)
+        ]
+
+    def _pack(self, kept: list[Tensor]) -> Tensor:
+        return torch.cat([history.transpose(1, 2).flatten(1) for history in kept], dim=1)
+
+    def _sum(self, stages: list[Tensor]) -> Tensor:
+        """Sums and sums of squares by step: (B, steps, 2 E)."""
+        if self.steps == 1:
+            sums = [s.sum(-1) for s in stages] + [(s * s).sum(-1) for s in stages]
+            return torch.cat(sums, dim=1)[:, None]
+        parts = [s.unflatten(-1, (self.steps, -1)) for s in stages]
+        sums = [p.sum(-1) for p in parts] + [(p * p).sum(-1) for p in parts]
+        return torch.cat(sums, dim=1).transpose(1, 2)
+
+    def _pool(self, sums: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
+        unit = self._each_channel(self.unit)
+        means = sums * (self.share * unit)
+        return means, deviation(means, squares * (self.share * unit * unit))
+
+
+def fold(stage: EncoderStage) -> None:
+    """Move the batch norms of a stage into its convolutions: same numbers, biases instead."""
+    for path, positions in ((stage.main_path, (0, 3)), (stage.shortcut, (0,))):
+        for k in positions:
+            path[k] = fuse_conv_bn_eval(path[k], path[k + 1])
+            path[k + 1] = nn.Identity()
+
+
+def stream(
+    graph: StepGraph, values: Tensor, observed: Tensor, *baseline: Tensor
+) -> Iterator[tuple[Tensor, ...]]:
+    """Outputs of every call over 2 x (B, C, T), from the first state on."""
+    state = graph.first_state(len(values))
+    length = graph.step * graph.steps
+    for start in range(0, values.shape[-1], length):
+        part = slice(start, start + length)
+        *outputs, state = graph(values[..., part], observed[..., part], *baseline, state)
+        yield *outputs, state
