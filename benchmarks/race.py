@@ -82,10 +82,11 @@ def contestants(model: onwrist.Model, folder: Path) -> tuple[dict[str, Call], di
     engines: dict[str, Engine] = {REFERENCE: float_engine(model, folder)}
     for name in usable(model.bundle):
         engines[f"{name} INT8"] = open_engine(model.bundle, name)
-    batch = values[np.newaxis], np.ones((1, *values.shape), np.float32)
+    observed = np.ones((1, *values.shape), np.float32)
+    batch = {"values": values[np.newaxis], "observed": observed}
     calls: dict[str, Call] = {}
     for name, engine in engines.items():
-        calls[name] = lambda engine=engine: engine.run(*batch)
+        calls[name] = lambda engine=engine: engine.run(batch)
         if name != REFERENCE:
             whole = onwrist.Model(model.bundle, engine)
             calls[PREDICT + name] = lambda whole=whole: whole.predict(values)

@@ -56,8 +56,8 @@ def native() -> dict[str, tuple[NDArray[np.float32], float]]:
 def test_engine_alone(
     benchmark: BenchmarkFixture, model: onwrist.Model, values: NDArray[np.float32]
 ) -> None:
-    batch = values[np.newaxis], np.ones((1, *values.shape), np.float32)
-    benchmark(model.engine.run, *batch)
+    observed = np.ones((1, *values.shape), np.float32)
+    benchmark(model.engine.run, {"values": values[np.newaxis], "observed": observed})
 
 
 def test_predict(

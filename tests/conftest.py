@@ -52,10 +52,11 @@ def shared_interop() -> Path:
 
 
 def _manifest() -> Manifest:
-    def channel(name: str, sensor: str, unit: str) -> Channel:
+    def channel(name: str, sensor: str, rate: float, unit: str) -> Channel:
         return Channel(
             name=name,
             sensor=sensor,
+            rate=rate,
             unit=unit,
             polarity="up",
             minimum=-100.0,
@@ -74,9 +75,9 @@ def _manifest() -> Manifest:
         rate=25.0,
         samples=50,
         channels=(
-            channel("ppg", "ppg", "a.u."),
-            channel("acc_x", "acc", "g"),
-            channel("acc_y", "acc", "g"),
+            channel("ppg", "ppg", 64.0, "a.u."),
+            channel("acc_x", "acc", 32.0, "g"),
+            channel("acc_y", "acc", 32.0, "g"),
         ),
         embedding=(
             Stage(name="stage1", start=0, stop=3, stride=2, receptive_field=13),

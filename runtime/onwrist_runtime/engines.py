@@ -1,4 +1,4 @@
-"""The engines: a graph of a bundle and a window in, named outputs out.
+"""The engines: a graph of a bundle and its inputs by name in, outputs by name out.
 
 An engine package is imported only here, when a model is loaded. Each engine hides
 nothing: it finds its tensors by name, checks them against the manifest, and runs.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import BundleError, EngineError, InputError
-from onwrist_runtime.manifest import Graph, Manifest
+from onwrist_runtime.manifest import NEXT_STATE, STATE, Graph, Manifest, Role
 from onwrist_runtime.processor import has_vnni
 
 Array = NDArray[np.float32]
@@ -40,13 +40,15 @@ class Engine(Protocol):
     ----------
     name : "litert", "onnxruntime" or "tflite-runtime".
     graph : name of the file that it runs.
+    threads : how many threads it may use.
     """
 
     name: str
     graph: str
+    threads: int
 
-    def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
-        """Outputs by name for values and observed (0 or 1), float32 (1, C, N) each.
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Outputs by name; the inputs are those of `Manifest.inputs`, all float32.
 
         Raises
         ------
@@ -67,7 +69,18 @@ def usable(bundle: Bundle) -> list[str]:
     return [name for name in ENGINES if ENGINES[name][1] in formats and installed(name)]
 
 
-def open_engine(bundle: Bundle, engine: str | None = None, threads: int = 1) -> Engine:
+def steps(bundle: Bundle, engine: str) -> bool:
+    """Whether an engine can run a step graph of this bundle on this processor."""
+    try:
+        _choose(bundle.manifest, ENGINES[engine][1], engine, "step")
+    except EngineError:
+        return False
+    return True
+
+
+def open_engine(
+    bundle: Bundle, engine: str | None = None, threads: int = 1, role: Role = "window"
+) -> Engine:
     """Load the right graph of a bundle into an engine.
 
     Parameters
@@ -76,6 +89,7 @@ def open_engine(bundle: Bundle, engine: str | None = None, threads: int = 1) -> 
     engine : "litert", "onnxruntime" or "tflite-runtime"; None for the first of them that
         is installed and has a graph in the bundle.
     threads : how many threads the engine may use.
+    role : what the graph takes: a whole window, or one step of a stream.
 
     Raises
     ------
@@ -98,7 +112,7 @@ def open_engine(bundle: Bundle, engine: str | None = None, threads: int = 1) -> 
     module_name, graph_format, extra = ENGINES[engine]
     if not installed(engine):
         raise EngineError(f"{engine} is not installed: pip install 'onwrist[{extra}]'")
-    graph = _choose(bundle.manifest, graph_format, engine)
+    graph = _choose(bundle.manifest, graph_format, engine, role)
     content = bundle.members[graph.file]
     module = _import(engine, module_name)
     kind = OnnxRuntime if graph_format == "onnx" else TFLite
@@ -106,7 +120,7 @@ def open_engine(bundle: Bundle, engine: str | None = None, threads: int = 1) -> 
         opened: OnnxRuntime | TFLite = kind(module, engine, graph.file, content, threads)
     except Exception as error:
         raise EngineError(f"{engine} cannot open {graph.file}: {error}") from error
-    _check_tensors(opened, bundle.manifest)
+    _check_tensors(opened, bundle.manifest, role)
     return opened
 
 
@@ -118,11 +132,12 @@ def _nothing_usable(bundle: Bundle) -> str:
     return f"no engine for the {held} graph of this bundle is installed: {choices}"
 
 
-def _choose(manifest: Manifest, graph_format: str, engine: str) -> Graph:
+def _choose(manifest: Manifest, graph_format: str, engine: str, role: Role) -> Graph:
     """The u8 graph of ONNX where the processor has VNNI, else s8."""
-    of_format = {g.activations: g for g in manifest.graphs if g.format == graph_format}
+    of_role = [graph for graph in manifest.graphs if graph.role == role]
+    of_format = {g.activations: g for g in of_role if g.format == graph_format}
     if not of_format:
-        held = ", ".join(graph.file for graph in manifest.graphs)
+        held = ", ".join(graph.file for graph in of_role) or f"no graph of a {role}"
         raise EngineError(f"{engine} runs {graph_format}, but this bundle holds {held}")
     if "u8" in of_format and has_vnni():
         return of_format["u8"]
@@ -150,7 +165,7 @@ class OnnxRuntime:
     def __init__(
         self, module: ModuleType, name: str, graph: str, content: bytes, threads: int
     ) -> None:
-        self.name, self.graph = name, graph
+        self.name, self.graph, self.threads = name, graph, threads
         options = module.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -168,9 +183,9 @@ class OnnxRuntime:
         self.outputs = _described(self._session.get_outputs())
         self._names = list(self.outputs)
 
-    def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         with _running(self):
-            results = self._session.run(self._names, {"values": values, "observed": observed})
+            results = self._session.run(self._names, inputs)
         return dict(zip(self._names, results, strict=True))
 
 
@@ -199,7 +214,7 @@ class TFLite:
     def __init__(
         self, module: ModuleType, name: str, graph: str, content: bytes, threads: int
     ) -> None:
-        self.name, self.graph = name, graph
+        self.name, self.graph, self.threads = name, graph, threads
         self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
         inputs = self._interpreter.get_input_details()
@@ -209,11 +224,11 @@ class TFLite:
         self._index = {t["name"]: t["index"] for t in (*inputs, *outputs)}
         self._lock = threading.Lock()
 
-    def run(self, values: Array, observed: Array) -> Mapping[str, Array]:
+    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         interpreter, index = self._interpreter, self._index
         with self._lock, _running(self):
-            interpreter.set_tensor(index["values"], values)
-            interpreter.set_tensor(index["observed"], observed)
+            for name, tensor in inputs.items():
+                interpreter.set_tensor(index[name], tensor)
             interpreter.invoke()
             return {name: interpreter.get_tensor(index[name]) for name in self.outputs}
 
@@ -222,10 +237,13 @@ def _layout(tensor: Mapping[str, Any]) -> tuple[Any, ...]:
     return np.dtype(tensor["dtype"]).name, *(int(size) for size in tensor["shape"])
 
 
-def _check_tensors(engine: OnnxRuntime | TFLite, manifest: Manifest) -> None:
-    window = ("float32", 1, len(manifest.channels), manifest.samples)
-    inputs = {"values": window, "observed": window}
-    outputs = {name: ("float32", *shape) for name, shape in manifest.outputs.items()}
+def _check_tensors(engine: OnnxRuntime | TFLite, manifest: Manifest, role: Role) -> None:
+    inputs = {name: ("float32", *shape) for name, shape in manifest.inputs(role).items()}
+    outputs: dict[str, tuple[Any, ...]] = {
+        name: ("float32", *shape) for name, shape in manifest.outputs.items()
+    }
+    if role == "step":
+        outputs[NEXT_STATE] = inputs[STATE]
     for kind, has, must in (
         ("inputs", engine.inputs, inputs),
         ("outputs", engine.outputs, outputs),

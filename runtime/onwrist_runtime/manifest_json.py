@@ -20,7 +20,9 @@ from onwrist_runtime.manifest import (
     CARD_FILE,
     EMBEDDING,
     FORMAT_VERSION,
+    NEXT_STATE,
     PARITY_FILE,
+    STATE,
     Channel,
     Manifest,
     Stage,
@@ -30,6 +32,10 @@ from onwrist_runtime.strict_zip import FILE_NAME
 
 MOST = 256  # channels, stages, tasks, graphs
 LARGEST_WINDOW = 2**24  # numbers
+LARGEST_STATE = 2**20  # numbers
+LONGEST_BASELINE = 86_400.0  # seconds
+SLOWEST, FASTEST = 1e-3, 1e5  # Hz, of a channel
+RESERVED = (EMBEDDING, NEXT_STATE, STATE, "values", "observed", "baseline")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
@@ -92,6 +98,7 @@ def check(manifest: Manifest) -> None:
     _check_embedding(manifest.embedding)
     channels = [channel.name for channel in manifest.channels]
     check_tasks(manifest.tasks, channels)
+    check_streaming(manifest)
     _check_files(manifest)
     _check_golden(manifest)
 
@@ -133,6 +140,10 @@ def check_channels(channels: Sequence[Channel]) -> None:
             f"{where}: minimum {channel.minimum} is not below maximum {channel.maximum}",
         )
         _require(channel.scale > 0, f"{where}: scale must be above 0, not {channel.scale}")
+        _require(
+            SLOWEST <= channel.rate <= FASTEST,
+            f"{where}: the rate must be from {SLOWEST:g} to {FASTEST:g} Hz, not {channel.rate}",
+        )
     axes = Counter(channel.sensor for channel in channels)
     for channel in channels:
         alone = channel.name == channel.sensor and axes[channel.sensor] == 1
@@ -176,7 +187,7 @@ def check_tasks(tasks: Sequence[Task], channels: Sequence[str]) -> None:
 def _check_task(task: Task, channels: Sequence[str]) -> None:
     where = f"task {task.name!r}"
     _pattern("a task's name", task.name, _NAME)
-    _require(task.name != EMBEDDING, "a task must not be called 'embedding'")
+    _require(task.name not in RESERVED, f"a task must not be called {task.name!r}")
     if task.kind == "regression":
         _require(not task.labels, f"{where}: a regression has no labels")
         _require(task.unit is not None, f"{where}: a regression must state its unit")
@@ -196,9 +207,39 @@ def _check_task(task: Task, channels: Sequence[str]) -> None:
     _share(f"{where}: minimum_confidence", task.minimum_confidence)
 
 
+def check_streaming(manifest: Manifest) -> None:
+    """Raise BundleError unless baseline and step fit the window."""
+    baseline, step, most = manifest.baseline, manifest.step, manifest.samples
+    if baseline is not None:
+        _require(
+            math.isfinite(baseline.seconds) and 0 < baseline.seconds <= LONGEST_BASELINE,
+            f"baseline: seconds must be above 0 and at most {LONGEST_BASELINE}, "
+            f"not {baseline.seconds}",
+        )
+        _require(
+            0 < baseline.samples <= most,
+            f"baseline: samples must be from 1 to the {most} of a window, "
+            f"not {baseline.samples}",
+        )
+    if step is not None:
+        _require(
+            step.samples > 0 and most % step.samples == 0,
+            f"step: samples must divide the {most} of a window, not be {step.samples}",
+        )
+        _require(
+            0 < step.state <= LARGEST_STATE,
+            f"step: state must be from 1 to {LARGEST_STATE} numbers, not {step.state}",
+        )
+
+
 def _check_files(manifest: Manifest) -> None:
-    _require(bool(manifest.graphs), "there must be at least one graph")
-    kinds = [(graph.format, graph.activations) for graph in manifest.graphs]
+    roles = {graph.role for graph in manifest.graphs}
+    _require("window" in roles, "there must be at least one graph of a window")
+    _require(
+        ("step" in roles) == (manifest.step is not None),
+        "there must be graphs of a step if and only if `step` describes them",
+    )
+    kinds = [(graph.role, graph.format, graph.activations) for graph in manifest.graphs]
     _require(len(set(kinds)) == len(kinds), f"two graphs are of the same kind: {kinds}")
     named = [graph.file for graph in manifest.graphs]
     named += [manifest.golden.file, PARITY_FILE, CARD_FILE]
@@ -220,6 +261,11 @@ def _check_golden(manifest: Manifest) -> None:
     _require(
         1 <= golden.windows <= 1024,
         f"there must be 1 to 1024 golden windows, not {golden.windows}",
+    )
+    least, most = (0, 0) if manifest.step is None else (1, 1024)
+    _require(
+        least <= golden.steps <= most,
+        f"there must be {least} to {most} golden steps, not {golden.steps}",
     )
     outputs = list(manifest.outputs)
     for field, limits in (("tolerance", golden.tolerance), ("loose", golden.loose)):

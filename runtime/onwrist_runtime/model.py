@@ -20,7 +20,14 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, Manifest
 from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.resampling import SAME_TIME
-from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, cut, resample
+from onwrist_runtime.timeline import (
+    Signal,
+    as_times,
+    check_rate,
+    check_time,
+    cut,
+    resample_rows,
+)
 from onwrist_runtime.verify import prove
 from onwrist_runtime.window import Window, as_array, as_float32, check, whole
 
@@ -205,7 +212,8 @@ class Model:
             counts = np.add.reduce(seen, axis=2)[0].tolist()
             coverage = {c: n / samples for c, n in zip(self.channels, counts, strict=True)}
         anything = any(coverage.values())
-        outputs = self.engine.run(window.values[np.newaxis], seen) if anything else None
+        inputs = {"values": window.values[np.newaxis], "observed": seen}
+        outputs = self.engine.run(inputs) if anything else None
         return Prediction(
             decide(self.manifest, outputs, coverage),
             coverage,
@@ -237,8 +245,12 @@ class Model:
                 raise InputError(f"{name!r} gives channels that are given by another name")
             given.update(rows)
             try:
-                for row, signal in zip(rows, self._signals(samples, len(rows)), strict=True):
-                    values[row], observed[row] = resample(signal, self.rate, 0, shape[1])
+                array, rate = self._samples(samples, len(rows))
+                signals = [Signal.regular(column, rate) for column in array.T]
+                axes = np.stack([signal.values for signal in signals])
+                values[rows], observed[rows] = resample_rows(
+                    signals[0].times, axes, rate, self.rate, 0, shape[1]
+                )
             except InputError as error:
                 raise InputError(f"{name!r}: {error}") from None
         return values, observed
@@ -256,8 +268,10 @@ class Model:
             )
         return rows
 
-    def _signals(self, samples: tuple[ArrayLike, float], count: int) -> list[Signal]:
-        """The channels of one sensor, from no more than a window of its samples."""
+    def _samples(
+        self, samples: tuple[ArrayLike, float], count: int
+    ) -> tuple[NDArray[np.float32], float]:
+        """The samples (n, count) of one sensor, no more than a window, and their rate."""
         if not isinstance(samples, tuple) or len(samples) != 2:
             raise InputError("give it as a pair: (samples, rate in Hz)")
         array, rate = as_float32(samples[0]), check_rate(samples[1])
@@ -272,7 +286,7 @@ class Model:
                 f"{len(array)} samples at {rate:g} Hz are more than one window of "
                 f"{seconds:g} s; use predict_recording for longer recordings"
             )
-        return [Signal.regular(column, rate) for column in array.T]
+        return array, rate
 
 
 def _each_window(what: str, given: NDArray[Any] | None, windows: int) -> Iterable[Any]:

@@ -1,7 +1,7 @@
 """Proof that an engine gives a bundle's numbers on this processor.
 
-The bundle's golden windows go through the engine; its outputs are held against those
-of the reference engine that the bundle was packed with.
+The bundle's golden windows, or the golden steps of one stream, go through the engine; its
+outputs are held against those of the reference engine that the bundle was packed with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.engines import ENGINES, Engine
 from onwrist_runtime.errors import BundleError, ParityError
-from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest, Role
 
 # A proof is remembered for as long as the process lives; nothing is written to disk.
 _proven: set[tuple[str, str, str]] = set()
@@ -30,7 +30,7 @@ class Report:
     Attributes
     ----------
     engine, graph : which engine ran which file.
-    windows : how many golden windows it ran.
+    windows : how many golden windows, or steps, it ran.
     differences : largest absolute difference from the golden vectors, by output.
     tolerances : the most that the manifest allows, by output.
     """
@@ -48,7 +48,7 @@ class Report:
 
 
 def verify(bundle: Bundle, engine: Engine) -> Report:
-    """Replay the golden vectors of a bundle.
+    """Replay the golden windows of a bundle, or its golden steps for a step graph.
 
     Raises
     ------
@@ -56,17 +56,23 @@ def verify(bundle: Bundle, engine: Engine) -> Report:
         The golden vectors are not what the manifest describes.
     """
     manifest = bundle.manifest
-    golden = _golden(bundle, ENGINES[engine.name][1])
+    role = next(graph.role for graph in manifest.graphs if graph.file == engine.graph)
+    golden = _golden(bundle, ENGINES[engine.name][1], role)
+    given = [name for name in manifest.inputs(role) if name != STATE]
+    carried = {}
+    if manifest.step is not None and role == "step":
+        carried[STATE] = np.zeros((1, manifest.step.state), np.float32)
     differences = dict.fromkeys(manifest.outputs, 0.0)
-    for window in range(manifest.golden.windows):
-        observed = golden["observed"][window : window + 1].astype(np.float32)
-        outputs = engine.run(golden["values"][window : window + 1], observed)
+    for window in range(len(golden["values"])):
+        inputs = {name: golden[name][window : window + 1].astype(np.float32) for name in given}
+        outputs = engine.run(inputs | carried)
+        carried = {STATE: outputs[NEXT_STATE]} if carried else {}
         for name in differences:
             off = np.abs(outputs[name].astype(np.float64) - golden[name][window]).max()
             differences[name] = float(np.maximum(differences[name], off))
     rounds_otherwise = engine.name == "tflite-runtime"
     tolerances = manifest.golden.loose if rounds_otherwise else manifest.golden.tolerance
-    return Report(engine.name, engine.graph, manifest.golden.windows, differences, tolerances)
+    return Report(engine.name, engine.graph, len(golden["values"]), differences, tolerances)
 
 
 def prove(bundle: Bundle, engine: Engine) -> None:
@@ -97,8 +103,8 @@ def prove(bundle: Bundle, engine: Engine) -> None:
     _proven.add(claim)
 
 
-def _golden(bundle: Bundle, graph_format: str) -> dict[str, NDArray[np.float32]]:
-    """`values`, `observed` and each output by its plain name, as one format gave it."""
+def _golden(bundle: Bundle, graph_format: str, role: Role) -> dict[str, NDArray[np.float32]]:
+    """Each input, but the state, and each output by its plain name, as one format gave it."""
     manifest = bundle.manifest
     file = manifest.golden.file
     try:
@@ -106,7 +112,7 @@ def _golden(bundle: Bundle, graph_format: str) -> dict[str, NDArray[np.float32]]
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise BundleError(f"{file} cannot be read: {error}") from None
     golden = {}
-    for name, key, dtype, shape in _expected(manifest, graph_format):
+    for name, key, dtype, shape in _expected(manifest, graph_format, role):
         tensor = tensors.get(key)
         if tensor is None:
             raise BundleError(f"{file} has no tensor {key!r}")
@@ -114,21 +120,23 @@ def _golden(bundle: Bundle, graph_format: str) -> dict[str, NDArray[np.float32]]
             raise BundleError(
                 f"{file}: {key!r} is {tensor.dtype} {tensor.shape}, not {dtype} {shape}"
             )
+        if name in manifest.inputs(role) and not np.isfinite(tensor).all():
+            raise BundleError(f"{file}: {key!r} are not all finite")
         golden[name] = tensor
-    if not np.isfinite(golden["values"]).all():
-        raise BundleError(f"{file}: 'values' are not all finite")
     return golden
 
 
 def _expected(
-    manifest: Manifest, graph_format: str
+    manifest: Manifest, graph_format: str, role: Role
 ) -> list[tuple[str, str, str, tuple[int, ...]]]:
-    windows = manifest.golden.windows
-    shape = (windows, len(manifest.channels), manifest.samples)
-    expected: list[tuple[str, str, str, tuple[int, ...]]] = [
-        ("values", "values", "float32", shape),
-        ("observed", "observed", "uint8", shape),
-    ]
+    """Name, key in the file, type and shape of each tensor."""
+    golden = manifest.golden
+    part, count = ("step/", golden.steps) if role == "step" else ("", golden.windows)
+    expected: list[tuple[str, str, str, tuple[int, ...]]] = []
+    for name, (_, *shape) in manifest.inputs(role).items():
+        if name != STATE:
+            dtype = "uint8" if name == "observed" else "float32"
+            expected.append((name, f"{part}{name}", dtype, (count, *shape)))
     for name, (_, size) in manifest.outputs.items():
-        expected.append((name, f"{graph_format}/{name}", "float32", (windows, size)))
+        expected.append((name, f"{graph_format}/{part}{name}", "float32", (count, size)))
     return expected

@@ -416,6 +416,7 @@ def _at(record: Any, path: tuple[Any, ...]) -> Any:
 def test_every_missing_field_is_refused(entries, refuse):
     whole = json.loads(entries[0][1])
     optional = {"offset", "scale", "unit", "labels", "any_of"}
+    optional |= {"role", "baseline", "step", "steps"}
     paths = [p for p in _paths(whole) if p[-1] not in optional and "required" not in p[:-1]]
     paths = [p for p in paths if p[-2:-1] != ("any_of",)]
     assert len(paths) > 60
@@ -434,7 +435,7 @@ def test_every_extra_field_is_refused(entries, refuse):
 def test_every_mistyped_field_is_refused(entries, refuse):
     for path in _paths(json.loads(entries[0][1])):
         for wrong in (None, [[]], {"a": {}}, True, "\x00"):
-            if path[-1] == "unit" and wrong is None:
+            if path[-1] in ("unit", "baseline", "step") and wrong is None:
                 continue
 
             def lie(manifest, path=path, wrong=wrong):
@@ -469,6 +470,18 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("channels", 0, "minimum", 100.0), "not below maximum"),
         (_set("channels", 0, "scale", 0), "scale must be above 0"),
         (_set("channels", 0, "normalization", "zscore"), "Invalid enum value 'zscore'"),
+        (_set("channels", 0, "rate", 0), "channel 'ppg': the rate must be from 0.001"),
+        (_set("channels", 0, "rate", 1e9), "to 100000 Hz, not 1000000000"),
+        (_set("baseline", {"seconds": 0, "samples": 25}), "baseline: seconds must be above 0"),
+        (_set("baseline", {"seconds": 600, "samples": 0}), "baseline: samples must be from 1"),
+        (_set("baseline", {"seconds": 600, "samples": 51}), "to the 50 of a window, not 51"),
+        (_set("step", {"samples": 20, "state": 9}), "step: samples must divide the 50"),
+        (_set("step", {"samples": 0, "state": 9}), "step: samples must divide the 50"),
+        (_set("step", {"samples": 25, "state": 0}), "step: state must be from 1"),
+        (_set("step", {"samples": 25, "state": 2**40}), "step: state must be from 1"),
+        (_set("step", {"samples": 25, "state": 9}), "graphs of a step if and only if"),
+        (_set("graphs", 1, "role", "step"), "graphs of a step if and only if"),
+        (_set("golden", "steps", 5), "0 to 0 golden steps, not 5"),
         (_set("embedding", []), "at least one stage"),
         (_set("embedding", 1, "start", 4), "must start at 3"),
         (_set("embedding", 0, "start", -1), "must start at 0"),
@@ -477,6 +490,7 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("embedding", 1, "name", "stage1"), "stage 'stage1' appears twice"),
         (_set("tasks", 1, "name", "heart_rate"), "task 'heart_rate' appears twice"),
         (_set("tasks", 0, "name", "embedding"), "must not be called 'embedding'"),
+        (_set("tasks", 0, "name", "next_state"), "must not be called 'next_state'"),
         (_set("tasks", 0, "labels", ["a", "b"]), "a regression has no labels"),
         (_set("tasks", 0, "unit", None), "must state its unit"),
         (_set("tasks", 1, "labels", ["rest"]), "needs two labels"),

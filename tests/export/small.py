@@ -92,6 +92,7 @@ def described_channels() -> tuple[Channel, ...]:
         Channel(
             name=name,
             sensor=name,
+            rate=RATE,
             unit="a.u.",
             polarity="up",
             minimum=-10.0,

@@ -157,7 +157,7 @@ def test_inputs_are_matched_by_name_and_not_by_place(opened):
     graphs = {graph.file: content for graph in manifest.graphs}
     held = bundle.Bundle(manifest, dict(opened.members) | graphs, opened.hash)
     values = np.full((1, 3, 50), 2, np.float32)
-    result = engines.open_engine(held).run(values, np.ones_like(values))
+    result = engines.open_engine(held).run({"values": values, "observed": np.ones_like(values)})
     np.testing.assert_allclose(result["heart_rate"][0, 0], 80.0)
 
 
@@ -167,7 +167,7 @@ def test_an_engine_that_fails_on_a_window_is_named(opened, opened_tflite, name):
     engine = engines.open_engine(held, name)
     wrong = np.ones((1, 3, 7), np.float32)
     with pytest.raises(EngineError, match=rf"{name} failed on model\."):
-        engine.run(wrong, wrong)
+        engine.run({"values": wrong, "observed": wrong})
 
 
 @pytest.mark.parametrize("name", ["litert", "onnxruntime"])
@@ -182,7 +182,7 @@ def test_one_engine_serves_many_threads(opened, opened_tflite, name):
         observed = np.ones((1, 3, 50), np.float32)
         expected = toy_outputs(values, observed.astype(np.uint8))["embedding"]
         for _ in range(300):
-            got = engine.run(values, observed)["embedding"]
+            got = engine.run({"values": values, "observed": observed})["embedding"]
             if not np.allclose(got, expected, atol=1e-4):
                 wrong.append(seed)
 

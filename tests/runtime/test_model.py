@@ -84,7 +84,7 @@ def test_nothing_observed_does_not_reach_the_engine(model, still):
     class Untouchable:
         name, graph = "none", "none"
 
-        def run(self, values, observed):
+        def run(self, inputs):
             raise AssertionError("the engine was called")
 
     blind = dataclasses.replace(model, engine=Untouchable())
@@ -103,9 +103,9 @@ def test_the_engine_sees_zero_where_nothing_was_observed(model):
     class Recorder:
         name, graph = "none", "none"
 
-        def run(self, values, observed):
-            self.seen = values.copy(), observed.copy()
-            return model.engine.run(values, observed)
+        def run(self, inputs):
+            self.seen = inputs["values"].copy(), inputs["observed"].copy()
+            return model.engine.run(inputs)
 
     engine = Recorder()
     values = np.full(SHAPE, 5.0)

@@ -67,8 +67,8 @@ def test_tflite_runtime_may_round_otherwise(toy_bundle):
         def __init__(self):
             self.engine = open_engine(opened)
 
-        def run(self, values, observed):
-            outputs = self.engine.run(values, observed)
+        def run(self, inputs):
+            outputs = self.engine.run(inputs)
             return {name: output + np.float32(5e-4) for name, output in outputs.items()}
 
     engine = Rounds()

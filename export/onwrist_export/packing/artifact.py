@@ -160,6 +160,7 @@ def _official_channels(model: HiMAE) -> tuple[Channel, ...]:
         Channel(
             name=name,
             sensor=name,
+            rate=model.config.rate,
             unit="device units",
             polarity="that of the data it was trained on",
             minimum=-1e6,

@@ -101,10 +101,11 @@ def measure(model: Model, recording: Recording) -> dict[str, Any]:
     samples = model.window_samples
     window = next(iter(cut(recording.signals, model.channels, model.rate, samples, samples)))
     values = np.where(window.observed, window.values, np.float32(np.nan))
-    batch = window.values[np.newaxis], window.observed[np.newaxis].astype(np.float32)
+    observed = window.observed[np.newaxis].astype(np.float32)
+    batch = {"values": window.values[np.newaxis], "observed": observed}
     times: dict[str, list[float]] = {"engine": [], "predict": []}
     calls: dict[str, Callable[[], object]] = {
-        "engine": lambda: model.engine.run(*batch),
+        "engine": lambda: model.engine.run(batch),
         "predict": lambda: model.predict(values),
     }
     for _ in range(_RUNS):

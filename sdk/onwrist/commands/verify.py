@@ -14,8 +14,9 @@ from onwrist.bundles import find
 from onwrist.commands import options, output
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime.bundle import Bundle
-from onwrist_runtime.engines import open_engine, usable
+from onwrist_runtime.engines import open_engine, steps, usable
 from onwrist_runtime.errors import EngineError
+from onwrist_runtime.manifest import Role
 from onwrist_runtime.verify import verify
 
 
@@ -28,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     engines = usable(bundle)
     if not engines:
         open_engine(bundle)  # says which ones could be installed
-    reports = [_replay(bundle, engine) for engine in engines]
+    reports = [_replay(bundle, name, "window") for name in engines]
+    reports += [_replay(bundle, name, "step") for name in engines if steps(bundle, name)]
     passed = all(report["passed"] for report in reports)
     if arguments.json:
         output.print_json({"bundle": bundle.hash, "passed": passed, "engines": reports})
@@ -37,10 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
-def _replay(bundle: Bundle, engine: str) -> dict[str, Any]:
+def _replay(bundle: Bundle, engine: str, role: Role) -> dict[str, Any]:
     """What one engine gave, or why it gave nothing, as an object of plain values."""
     try:
-        report = verify(bundle, open_engine(bundle, engine))
+        report = verify(bundle, open_engine(bundle, engine, role=role))
     except EngineError as error:
         return {"engine": engine, "passed": False, "error": str(error), "outputs": {}}
     return {
@@ -76,7 +78,9 @@ def _print(bundle: Bundle, reports: list[dict[str, Any]]) -> None:
             table.add_row(report["engine"], report["graph"], name, off, most, verdict)
     manifest = bundle.manifest
     console = output.console()
-    console.print(
-        f"{manifest.name} {manifest.version}: {manifest.golden.windows} golden windows"
-    )
+    golden = manifest.golden
+    counts = f"{golden.windows} golden windows"
+    if golden.steps:
+        counts += f" and {golden.steps} golden steps"
+    console.print(f"{manifest.name} {manifest.version}: {counts}")
     console.print(table)
