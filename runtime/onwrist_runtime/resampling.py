@@ -1,4 +1,4 @@
-"""The arithmetic of the resampler: real samples and grid times in, grid values out.
+"""The resampler: samples with time stamps in, values and `observed` on the grid out.
 
 Two ways, by the native rate. From half the grid's rate up, a Kaiser-windowed sinc:
 below half the *grid's* rate where there is something above it to remove, else an
@@ -6,7 +6,9 @@ interpolating one that gives samples on the grid back unchanged. Below half the 
 rate (temperature, skin conductance), straight lines between neighbours.
 
 Every grid point is computed on its own, with elementwise float64 operations in one
-fixed order, so its bits do not depend on which other points are computed with it.
+fixed order, so its bits do not depend on which other points are computed with it. Hence
+every sum over samples is a running one: NumPy's `sum` adds in an order that depends on
+the shape.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist_runtime.clock import HISTORY, is_regular, repaired
+
 Array = NDArray[np.float64]
+Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 # Time stamps on the Unix epoch step by 0.24 us; within this, two times are one.
 SAME_TIME = 1e-6
@@ -28,6 +33,10 @@ HALF_WIDTH = 9.0  # periods of the slower of the two rates, to each side
 CUTOFF = 0.41  # of the grid's rate
 KAISER_BETA = 5.0
 TABLE_STEPS = 512  # per period of the slower rate: the table's error is below 1e-6
+
+POINTS = 2048  # grid points that are computed at a time, fewer where samples are denser
+SAMPLES = 65_536  # that lie in so many grid points, at the nominal rate
+CELLS = 32_768  # weights that are held at a time: they stay in a core's cache
 
 
 def lookahead(rate: float, grid_rate: float) -> float:
@@ -42,39 +51,128 @@ def lookahead(rate: float, grid_rate: float) -> float:
     return HALF_WIDTH / min(rate, grid_rate)
 
 
+def reach(rate: float, grid_rate: float) -> float:
+    """Seconds past a grid point within which stamps can change it: repair moves them."""
+    return lookahead(rate, grid_rate) + 0.5 / rate
+
+
 def _is_slow(rate: float, grid_rate: float) -> bool:
     return rate < grid_rate / 2
 
 
-def nearest(times: Array, grid: Array) -> Array:
-    """Distance of each grid time (m,) to the nearest of the sample times (n,), n > 0."""
-    after = np.searchsorted(times, grid)
+def resample_block(
+    times: Array,
+    values: NDArray[np.float32],
+    rate: float,
+    grid_rate: float,
+    first: int,
+    count: int,
+) -> Grid:
+    """Channels that share time stamps, at grid points first ... first + count - 1.
+
+    Grid point k lies at k / grid_rate. Stamps are repaired first. The same grid point has
+    the same bits whatever `first`, `count` and the other channels are, and whatever
+    samples there are further away than `reach(rate, grid_rate)` and not among the 14
+    before those.
+
+    Parameters
+    ----------
+    times : float64 (n,), seconds, strictly increasing.
+    values : float32 (k, n), finite: a sample that is missing is not there.
+    rate, grid_rate : nominal native rate and grid rate in Hz.
+
+    Returns
+    -------
+    values : float32 (k, count), 0 where not observed.
+    observed : bool (count,), True within one native period of a sample.
+    """
+    at_once = max(1, min(POINTS, int(SAMPLES * grid_rate / rate)))
+    if count <= at_once:
+        return _block(times, values, rate, grid_rate, first, count)
+    out = np.empty((len(values), count), np.float32)
+    observed = np.empty(count, np.bool_)
+    for done in range(0, count, at_once):
+        part = slice(done, min(done + at_once, count))
+        size = part.stop - done
+        block = _block(times, values, rate, grid_rate, first + done, size)
+        out[:, part], observed[part] = block
+    return out, observed
+
+
+def _block(
+    times: Array,
+    values: NDArray[np.float32],
+    rate: float,
+    grid_rate: float,
+    first: int,
+    count: int,
+) -> Grid:
+    grid = np.arange(first, first + count, dtype=np.float64)
+    grid /= grid_rate
+    if len(times) > POINTS and count:
+        far = reach(rate, grid_rate)
+        begin, end = times.searchsorted((grid[0] - far, grid[-1] + far))
+        near = slice(max(begin - HISTORY, 0), end)
+        times, values = times[near], values[:, near]
+    if not (count and len(times)):
+        return np.zeros((len(values), count), np.float32), np.zeros(count, np.bool_)
+    samples = values.astype(np.float64)
+    steps = times[1:] - times[:-1]
+    if times[0] < grid[0] and grid[-1] <= times[-1] and is_regular(steps, rate):
+        # The short way to the same bits: nothing to repair, and every point lies between
+        # two samples that are about one period apart.
+        if _is_slow(rate, grid_rate):
+            at = _between(samples, times, steps, grid)
+        else:
+            at = _filtered(samples, times, _kernel(rate, grid_rate), grid)
+        return at.astype(np.float32), np.ones(count, np.bool_)
+    times = repaired(times, rate)
+    # A point exactly one period away is not observed, however its time is rounded.
+    observed = _distance(times, grid) < 1 / rate - SAME_TIME
+    out = np.zeros((len(values), count), np.float32)
+    if observed.any():
+        seen = grid[observed]
+        if _is_slow(rate, grid_rate):
+            out[:, observed] = _straight_lines(samples, times, rate, seen)
+        else:
+            out[:, observed] = _filtered(samples, times, _kernel(rate, grid_rate), seen)
+    return out, observed
+
+
+def _distance(times: Array, grid: Array) -> Array:
+    """From each grid time (m,) to the nearest of the sample times (n,), n > 0."""
+    after = times.searchsorted(grid)
     left = grid - times[np.maximum(after - 1, 0)]
     right = times[np.minimum(after, len(times) - 1)] - grid
     return np.minimum(np.abs(left), np.abs(right))
 
 
-def interpolate(
-    values: Array, times: Array, rate: float, grid_rate: float, grid: Array
-) -> Array:
-    """Values at the grid times (m,) from samples (n,) at strictly increasing times, n > 0."""
-    if _is_slow(rate, grid_rate):
-        return _straight_lines(values, times, rate, grid)
-    return _filtered(values, times, _kernel(rate, grid_rate), grid)
-
-
 def _straight_lines(values: Array, times: Array, rate: float, grid: Array) -> Array:
     """Lines between samples that are less than two periods apart, else the nearest one."""
-    after = np.searchsorted(times, grid)
+    after = times.searchsorted(grid)
     left = np.maximum(after - 1, 0)
     right = np.minimum(after, len(times) - 1)
     step = times[right] - times[left]
     past = grid - times[left]
     share = past / np.where(step > 0, step, 1.0)
     hold = step >= 2 / rate - SAME_TIME
-    share = np.where(hold, np.where(share > 0.5, 1.0, 0.0), share)
+    left = np.where(hold & (share > 0.5), right, left)
+    share = np.where(hold, 0.0, share)
     share = np.clip(share, 0.0, 1.0)  # before the first and after the last sample
-    return values[left] + (values[right] - values[left]) * share
+    return values[:, left] + (values[:, right] - values[:, left]) * share
+
+
+def _between(values: Array, times: Array, steps: Array, grid: Array) -> Array:
+    """`_straight_lines` where every grid time lies between two samples to be joined."""
+    left = times.searchsorted(grid)
+    left -= 1
+    share = grid - times.take(left)
+    share /= steps.take(left)
+    rises = values[:, 1:] - values[:, :-1]
+    at = rises.take(left, axis=1)
+    at *= share
+    at += values.take(left, axis=1)
+    return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +184,21 @@ class _Kernel:
     be the plain filter tap, and over a gap it is the sum of the taps that the missing
     samples would have had: they take the value of the nearest real one. The weights of a
     grid point sum to one, so constants stay constant.
+
+    Attributes
+    ----------
+    half_width : seconds.
+    start : seconds from the kernel's middle to the table's first entry.
+    scale : entries a second.
+    table : the integral from minus infinity; the last two entries are all of it.
+    slope : from each entry to the next.
     """
 
     half_width: float
     start: float
     scale: float
     table: Array
-
-    def integral(self, distance: Array) -> Array:
-        """The kernel's integral from minus infinity up to each distance in seconds."""
-        position = (distance - self.start) * self.scale
-        position = np.clip(position, 0.0, len(self.table) - 2)
-        index = position.astype(np.intp)
-        low = self.table[index]
-        return low + (self.table[index + 1] - low) * (position - index)
+    slope: Array
 
 
 @lru_cache(maxsize=64)
@@ -117,23 +216,64 @@ def _kernel(rate: float, grid_rate: float) -> _Kernel:
     table = np.cumsum(tap / tap.sum(axis=0), axis=0).reshape(-1)
     # The sum up to the tap at one distance is the integral up to the end of its cell.
     start = (0.5 - taps) / rate
-    return _Kernel(half_width, start, rate * steps, np.append(table, table[-1]))
+    table = np.append(table, table[-1])
+    return _Kernel(half_width, start, rate * steps, table, np.diff(table))
 
 
 def _filtered(values: Array, times: Array, kernel: _Kernel, grid: Array) -> Array:
-    first = np.searchsorted(times, grid - kernel.half_width, side="right")
-    last = np.searchsorted(times, grid + kernel.half_width, side="left")
-    total = np.zeros(len(grid))
-    active = np.flatnonzero(last > first)
-    sample = first[active]
-    before = np.zeros(len(active))
-    while len(active):
-        at = grid[active]
-        is_last = sample + 1 == last[active]
-        following = times[np.minimum(sample + 1, len(times) - 1)]
-        boundary = np.where(is_last, np.inf, 0.5 * ((times[sample] - at) + (following - at)))
-        upto = kernel.integral(boundary)
-        total[active] += (upto - before) * values[sample]
-        go_on = ~is_last
-        active, sample, before = active[go_on], sample[go_on] + 1, upto[go_on]
-    return total
+    """Values (k, m) at grid times (m,) that each lie within the kernel of a sample."""
+    first = times.searchsorted(grid - kernel.half_width, "right")
+    taps = times.searchsorted(grid + kernel.half_width, "left")
+    taps -= first
+    most = int(np.maximum.reduce(taps))
+    at_once = max(1, CELLS // (most * len(values)))
+    if len(grid) <= at_once:
+        return _summed(values, times, kernel, grid, first, taps, most)
+    out = np.empty((len(values), len(grid)))
+    for begin in range(0, len(grid), at_once):
+        part = slice(begin, begin + at_once)
+        taps_here = taps[part]
+        most = int(np.maximum.reduce(taps_here))
+        out[:, part] = _summed(values, times, kernel, grid[part], first[part], taps_here, most)
+    return out
+
+
+def _summed(
+    values: Array,
+    times: Array,
+    kernel: _Kernel,
+    grid: Array,
+    first: NDArray[np.intp],
+    taps: NDArray[np.intp],
+    most: int,
+) -> Array:
+    """The weighted sum of `taps` (m,) samples from `first` (m,) on, for each grid time."""
+    sample = _column(most + 1) + first  # (most + 1, m)
+    away = times.take(sample, mode="clip")
+    away -= grid
+    # Half of the sum of two neighbours, less the table's start, in entries: halving is
+    # exact, so it may be done last.
+    position = away[:-1] + away[1:]
+    position -= 2 * kernel.start
+    position *= kernel.scale / 2
+    # From the last sample on, the integral is all of it; what follows has the weight 0.
+    fewest = int(np.minimum.reduce(taps)) - 1
+    last = position[fewest:]
+    last[_column(most)[fewest:] >= taps - 1] = len(kernel.slope) - 1
+    entry = position.astype(np.intp)
+    position -= entry
+    upto = kernel.slope.take(entry)
+    upto *= position
+    upto += kernel.table.take(entry)
+    weights = position
+    weights[0] = upto[0]
+    np.subtract(upto[1:], upto[:-1], out=weights[1:])
+    terms = values.take(sample[:-1], axis=1, mode="clip")  # (k, most, m)
+    terms *= weights
+    np.add.accumulate(terms, axis=1, out=terms)
+    return terms[:, -1] + 0.0  # a sum of -0.0 is 0.0
+
+
+@lru_cache(maxsize=64)
+def _column(size: int) -> NDArray[np.intp]:
+    return np.arange(size)[:, np.newaxis]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.resampling import SAME_TIME, interpolate, lookahead, nearest
+from onwrist_runtime.resampling import SAME_TIME, resample_block
 from onwrist_runtime.window import LARGEST, Window, as_array, as_float32
 
 FASTEST = 1e5  # Hz
@@ -138,31 +138,48 @@ def resample(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The signal at grid points first ... first + count - 1, point k at k / grid_rate.
 
-    Tones above half the grid's rate are removed. The same grid point has the same bits
-    whatever `first` and `count` are, and whatever samples there are further away than
-    `lookahead(signal.rate, grid_rate)` seconds.
+    Stamps are repaired, and tones above half the grid's rate removed. The same grid point
+    has the same bits whatever `first` and `count` are, and whatever samples there are
+    further away than `reach(signal.rate, grid_rate)` seconds and not among the 14 before
+    those.
 
     Returns
     -------
     values : float32 (count,), 0 where not observed.
     observed : bool (count,), True within one native period of a sample that is not NaN.
     """
-    grid = np.arange(first, first + count) / grid_rate
-    values = np.zeros(count, np.float32)
-    observed = np.zeros(count, np.bool_)
-    if not count:
-        return values, observed
-    reach = lookahead(signal.rate, grid_rate) + 1 / grid_rate
-    begin, end = np.searchsorted(signal.times, [grid[0] - reach, grid[-1] + reach])
-    samples = signal.values[begin:end].astype(np.float64)
-    real = ~np.isnan(samples)
-    if not real.any():
-        return values, observed
-    samples, times = samples[real], signal.times[begin:end][real]
-    # A point exactly one period away is not observed, however its time is rounded.
-    observed = nearest(times, grid) < 1 / signal.rate - SAME_TIME
-    values[observed] = interpolate(samples, times, signal.rate, grid_rate, grid[observed])
-    return values, observed
+    rows = signal.values[np.newaxis]
+    values, observed = resample_rows(signal.times, rows, signal.rate, grid_rate, first, count)
+    return values[0], observed[0]
+
+
+def resample_rows(
+    times: NDArray[np.float64],
+    values: NDArray[np.float32],
+    rate: float,
+    grid_rate: float,
+    first: int,
+    count: int,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The axes of one sensor, values (k, n) at times (n,), each as in `resample`.
+
+    Returns
+    -------
+    values : float32 (k, count).
+    observed : bool (k, count).
+    """
+    missing = np.isnan(values)
+    if not missing.any():
+        out, seen = resample_block(times, values, rate, grid_rate, first, count)
+        return out, np.tile(seen, (len(out), 1))
+    out = np.zeros((len(values), count), np.float32)
+    observed = np.zeros(out.shape, np.bool_)
+    for row, real in enumerate(~missing):
+        one = values[row : row + 1, real]
+        out[row : row + 1], observed[row] = resample_block(
+            times[real], one, rate, grid_rate, first, count
+        )
+    return out, observed
 
 
 def cut(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.resampling import lookahead
+from onwrist_runtime.resampling import reach
 from onwrist_runtime.timeline import Signal, cut, resample
 
 GRID = 25.0
@@ -189,12 +189,12 @@ def test_any_split_gives_the_same_bits(signal, data):
 
 
 @given(signal=signals(), seed=st.integers(0, 2**32))
-def test_samples_beyond_the_lookahead_change_nothing(signal, seed):
+def test_samples_beyond_the_reach_change_nothing(signal, seed):
     first, count = span(signal)
     whole = resample(signal, GRID, first, count)
     for k in np.random.default_rng(seed).integers(0, count, 30):
         now = (first + k) / GRID
-        known = signal.times <= now + lookahead(signal.rate, GRID)
+        known = signal.times <= now + reach(signal.rate, GRID)
         so_far = Signal(signal.values[known], signal.times[known], signal.rate)
         value, observed = resample(so_far, GRID, first + int(k), 1)
         assert value.tobytes() == whole[0][k : k + 1].tobytes()
