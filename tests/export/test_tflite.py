@@ -58,8 +58,9 @@ def both(
     values = rng.uniform(0.1, 2.0, shape).astype(np.float32) * rng.choice([-1, 1], shape)
     values = values.astype(np.float32)
     observed = rng.uniform(0.5, 2.0, shape).astype(np.float32)
-    expected = network.run(network.session(model), values, observed)
-    return expected["y"], LiteRT(tflite.convert(model)).run(values, observed)["y"]
+    feed = {"values": values, "observed": observed}
+    expected = network.run(network.session(model), feed)
+    return expected["y"], LiteRT(tflite.convert(model)).run(feed)["y"]
 
 
 f32, i64 = np.float32, lambda *v: np.array(v, np.int64)
@@ -106,8 +107,8 @@ def test_an_operator_gives_what_onnx_runtime_gives(kind, shape, constants, given
 def test_operators_of_positive_numbers(kind: str) -> None:
     model = one_operator(kind, SHAPE, {})
     values = np.random.default_rng(0).uniform(0.01, 9, SHAPE).astype(np.float32)
-    expected = network.run(network.session(model), values, values)["y"]
-    found = LiteRT(tflite.convert(model)).run(values, values)["y"]
+    expected = network.run(network.session(model), {"values": values, "observed": values})["y"]
+    found = LiteRT(tflite.convert(model)).run({"values": values, "observed": values})["y"]
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)
 
 
@@ -202,9 +203,9 @@ def test_what_has_no_translation_is_named() -> None:
 def test_exposed_tensors_do_not_change_the_others() -> None:
     model = quantize(small.graph(), small.windows(8))
     some = small.windows(1, seed=2)
-    feed = some.values, some.observed.astype(np.float32)
-    plain = LiteRT(model.tflite).run(*feed)
-    more = LiteRT(flatbuffer.expose(model.tflite, ["stage1_QuantizeLinear_Output"])).run(*feed)
+    (feed,) = some.feeds()
+    plain = LiteRT(model.tflite).run(feed)
+    more = LiteRT(flatbuffer.expose(model.tflite, ["stage1_QuantizeLinear_Output"])).run(feed)
     assert more.keys() - plain.keys() == {"stage1_QuantizeLinear_Output"}
     for name, value in plain.items():
         np.testing.assert_array_equal(value, more[name])

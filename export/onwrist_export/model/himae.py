@@ -95,23 +95,25 @@ class EncoderStage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # (B, inputs, L) -> (B, width, ceil(L / 2))
         if not self.causal:
             return self.activation(self.main_path(x) + self.shortcut(x))
-        return self.step(F.pad(x, (HISTORY[0], 0)), None)[0]
+        first, norm, act, second, second_norm = self.main_path
+        h = act(norm(first(F.pad(x, (HISTORY[0], 0)))))
+        h = second_norm(second(F.pad(h, (HISTORY[1], 0))))
+        return self.activation(h + self.shortcut(x[..., STRIDE - 1 :]))
 
-    def step(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+    def step(self, x: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
         """Go on where an earlier part of the stream ended; causal padding only.
 
         Parameters
         ----------
         x : (B, inputs, 3 + L), the last three inputs of the part before, then the new.
-        before : (B, width, 4), what the first convolution gave last; zeros if None.
+        before : (B, width, 4), what the first convolution gave last.
 
         Returns
         -------
         (B, width, L / 2), and the first convolution's outputs (B, width, 4 + L / 2).
         """
         first, norm, act, second, second_norm = self.main_path
-        h = act(norm(first(x)))
-        h = F.pad(h, (HISTORY[1], 0)) if before is None else torch.cat([before, h], dim=-1)
+        h = torch.cat([before, act(norm(first(x)))], dim=-1)
         newest = x[..., HISTORY[0] + STRIDE - 1 :]
         return self.activation(second_norm(second(h)) + self.shortcut(newest)), h
 

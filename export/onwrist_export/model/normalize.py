@@ -95,7 +95,9 @@ class StreamNormalize(Normalize):
         self.step, self.steps = step, samples // step
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
-        low, high = self.extremes(*(v.unflatten(-1, (-1, self.step)) for v in (values, observed)))
+        low, high = self.extremes(
+            *(v.unflatten(-1, (-1, self.step)) for v in (values, observed))
+        )
         low, high = (
             self._over_the_last(bound[..., 0]).repeat_interleave(self.step, dim=-1)
             for bound in (low, -high)
@@ -103,6 +105,6 @@ class StreamNormalize(Normalize):
         return self.scale(values, observed, low, -high)
 
     def _over_the_last(self, bounds: Tensor) -> Tensor:
-        """Least of each step's bound and those before it in a window: (B, C, K) -> (B, C, K)."""
+        """Least of the bounds (B, C, K) of each step and those before it in a window."""
         padded = F.pad(bounds, (self.steps - 1, 0), value=FAR)
         return padded.unfold(-1, self.steps, 1).amin(-1)

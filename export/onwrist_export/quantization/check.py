@@ -100,7 +100,7 @@ def sample(windows: Windows, most: int) -> Windows:
 def onnx_run(model: network.ModelProto) -> Run:
     """ONNX Runtime as a function of a window."""
     session = network.session(model)
-    return lambda values, observed: network.run(session, values, observed)
+    return lambda inputs: network.run(session, inputs)
 
 
 def _compare(

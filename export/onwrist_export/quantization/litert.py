@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
@@ -32,11 +33,9 @@ class LiteRT:
         self._inputs = {d["name"]: d["index"] for d in self._interpreter.get_input_details()}
         self._outputs = {d["name"]: d["index"] for d in self._interpreter.get_output_details()}
 
-    def run(
-        self, values: NDArray[np.float32], observed: NDArray[np.float32]
-    ) -> dict[str, NDArray[np.generic]]:
-        """All outputs by name for one window (1, C, N)."""
-        self._interpreter.set_tensor(self._inputs["values"], values)
-        self._interpreter.set_tensor(self._inputs["observed"], observed)
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
+        """All outputs by name for the inputs by name."""
+        for name, index in self._inputs.items():
+            self._interpreter.set_tensor(index, inputs[name])
         self._interpreter.invoke()
         return {n: self._interpreter.get_tensor(i) for n, i in self._outputs.items()}

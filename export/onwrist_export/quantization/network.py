@@ -14,7 +14,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -165,9 +165,9 @@ def session(model: ModelProto) -> ort.InferenceSession:
 
 
 def run(
-    model: ort.InferenceSession, values: NDArray[np.float32], observed: NDArray[np.float32]
+    model: ort.InferenceSession, inputs: Mapping[str, NDArray[np.float32]]
 ) -> dict[str, NDArray[np.generic]]:
-    """All outputs by name for one window (1, C, N)."""
+    """All outputs by name for the inputs by name."""
     names = [o.name for o in model.get_outputs()]
-    found = model.run(names, {"values": values, "observed": observed})
+    found = model.run(names, dict(inputs))
     return dict(zip(names, found, strict=True))

@@ -131,8 +131,8 @@ def calibrate(model: ModelProto, windows: Windows) -> dict[str, tuple[float, flo
     session = network.session(network.expose(model, names))
     low = dict.fromkeys(names, np.inf)
     high = dict.fromkeys(names, -np.inf)
-    for values, observed in zip(windows.values, windows.observed, strict=True):
-        found = network.run(session, values[None], observed[None].astype(np.float32))
+    for inputs in windows.feeds():
+        found = network.run(session, inputs)
         for name in names:
             low[name] = min(low[name], float(found[name].min()))
             high[name] = max(high[name], float(found[name].max()))

@@ -21,7 +21,7 @@ from onwrist_export.config import Config, TaskConfig
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.timeline import LONGEST, resample
 
-Run = Callable[[NDArray[np.float32], NDArray[np.float32]], Mapping[str, NDArray[np.generic]]]
+Run = Callable[[Mapping[str, NDArray[np.float32]]], Mapping[str, NDArray[np.generic]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,11 @@ class Windows:
             observed = self.observed[part].astype(np.float32)
             yield torch.from_numpy(self.values[part]), torch.from_numpy(observed)
 
+    def feeds(self) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """The inputs of a graph for each window, by name."""
+        for values, observed in zip(self.values, self.observed, strict=True):
+            yield {"values": values[None], "observed": observed[None].astype(np.float32)}
+
     def without(self, kept: NDArray[np.bool_]) -> Windows:
         """The same windows with what is False in `kept` (W, C, N) taken away."""
         observed = self.observed & kept
@@ -93,11 +98,11 @@ class Windows:
 def run_all(run: Run, windows: Windows) -> dict[str, NDArray[np.float64]]:
     """Every output (W, ...) of an engine, one window at a time as on the device.
 
-    `run` takes values and observed (1, C, N) and gives outputs (1, ...) by name.
+    `run` takes inputs (1, ...) by name and gives outputs (1, ...) by name.
     """
     found: dict[str, list[NDArray[np.generic]]] = {}
-    for values, observed in zip(windows.values, windows.observed, strict=True):
-        for name, output in run(values[None], observed[None].astype(np.float32)).items():
+    for inputs in windows.feeds():
+        for name, output in run(inputs).items():
             found.setdefault(name, []).append(output[0].copy())
     return {name: np.stack(outputs).astype(np.float64) for name, outputs in found.items()}
 
