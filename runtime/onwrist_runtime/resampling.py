@@ -34,6 +34,8 @@ CUTOFF = 0.41  # of the grid's rate
 KAISER_BETA = 5.0
 TABLE_STEPS = 512  # per period of the slower rate: the table's error is below 1e-6
 
+CLOSED = 1.75  # periods: between samples that are nearer, every point is observed
+
 POINTS = 2048  # grid points that are computed at a time, fewer where samples are denser
 SAMPLES = 65_536  # that lie in so many grid points, at the nominal rate
 CELLS = 32_768  # weights that are held at a time: they stay in a core's cache
@@ -107,8 +109,7 @@ def _block(
     first: int,
     count: int,
 ) -> Grid:
-    grid = np.arange(first, first + count, dtype=np.float64)
-    grid /= grid_rate
+    grid = _grid(first, count, grid_rate)
     if len(times) > POINTS and count:
         far = reach(rate, grid_rate)
         begin, end = times.searchsorted((grid[0] - far, grid[-1] + far))
@@ -118,15 +119,21 @@ def _block(
         return np.zeros((len(values), count), np.float32), np.zeros(count, np.bool_)
     samples = values.astype(np.float64)
     steps = times[1:] - times[:-1]
-    if times[0] < grid[0] and grid[-1] <= times[-1] and is_regular(steps, rate):
-        # The short way to the same bits: nothing to repair, and every point lies between
-        # two samples that are about one period apart.
+    regular = is_regular(steps, rate)
+    if not regular:
+        times = repaired(times, rate)
+        steps = times[1:] - times[:-1]
+    inside = times[0] < grid[0] and grid[-1] <= times[-1]
+    if inside and (regular or steps.max() < CLOSED / rate):
+        # The short way to the same bits: without a gap, every point is observed and lies
+        # between two samples that belong together.
         if _is_slow(rate, grid_rate):
             at = _between(samples, times, steps, grid)
         else:
             at = _filtered(samples, times, _kernel(rate, grid_rate), grid)
-        return at.astype(np.float32), np.ones(count, np.bool_)
-    times = repaired(times, rate)
+        observed = np.empty(count, np.bool_)
+        observed.fill(True)
+        return at.astype(np.float32), observed
     # A point exactly one period away is not observed, however its time is rounded.
     observed = _distance(times, grid) < 1 / rate - SAME_TIME
     out = np.zeros((len(values), count), np.float32)
@@ -137,6 +144,14 @@ def _block(
         else:
             out[:, observed] = _filtered(samples, times, _kernel(rate, grid_rate), seen)
     return out, observed
+
+
+@lru_cache(maxsize=8)
+def _grid(first: int, count: int, grid_rate: float) -> Array:
+    """The times of grid points, the same for all channels of a window."""
+    grid: Array = np.arange(first, first + count, dtype=np.float64) / grid_rate
+    grid.flags.writeable = False
+    return grid
 
 
 def _distance(times: Array, grid: Array) -> Array:
@@ -258,10 +273,10 @@ def _summed(
     position *= kernel.scale / 2
     # From the last sample on, the integral is all of it; what follows has the weight 0.
     fewest = int(np.minimum.reduce(taps)) - 1
-    last = position[fewest:]
-    last[_column(most)[fewest:] >= taps - 1] = len(kernel.slope) - 1
-    entry = position.astype(np.intp)
-    position -= entry
+    position[fewest:][sample[fewest:-1] >= first + (taps - 1)] = len(kernel.slope) - 1
+    whole = np.trunc(position)
+    entry = whole.astype(np.intp)
+    position -= whole
     upto = kernel.slope.take(entry)
     upto *= position
     upto += kernel.table.take(entry)
