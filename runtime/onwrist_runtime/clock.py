@@ -23,7 +23,7 @@ CHUNK = 4096  # samples whose histories are held at a time
 
 
 def repaired(times: Array, rate: float) -> Array:
-    """The stamps (n,) of one channel on the line of its clock; `times` if none is moved.
+    """The stamps (n,) of one channel on the line of its clock.
 
     With p = 1 / rate, samples belong to one run if the steps between them are within p / 2
     of p. The line at sample i is the lower median of t[i - k] + k p over k = 0 ... 14, as
@@ -50,12 +50,13 @@ def repaired(times: Array, rate: float) -> Array:
     if _nothing_strays(steps, period):
         return times
     off = _off_line(times, steps, period)
-    moved = np.abs(off) > STRAY * period
-    moved[:-1] &= (off[:-1] < 0) | (steps - period > -period / 2)
-    if not moved.any():
-        return times
-    limit = FURTHEST * period
-    return np.where(moved, times + np.clip(off, -limit, limit), times)
+    stays = np.abs(off) <= STRAY * period
+    np.minimum(off, FURTHEST * period, out=off)
+    np.maximum(off, -FURTHEST * period, out=off)
+    np.minimum(off[:-1], 0, out=off[:-1], where=steps - period <= -period / 2)
+    off[stays] = 0
+    off += times
+    return off
 
 
 def strays(times: Array, rate: float) -> NDArray[np.bool_]:
@@ -102,7 +103,7 @@ def _off_line(times: Array, steps: Array, period: float) -> Array:
         lines = times.take(sample[part, np.newaxis] - AGO, mode="clip")
         lines -= times[part, np.newaxis]
         lines += AGO * period
-        lines[AGO > history[part, np.newaxis]] = np.inf
+        lines[history[part, np.newaxis] < AGO] = np.inf
         lines.sort(axis=1)
         off[part] = lines[sample[: len(lines)], history[part] // 2]
     return off
