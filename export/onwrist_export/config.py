@@ -143,8 +143,14 @@ class Config(Record, kw_only=True):
     @property
     def context(self) -> int:
         """Grid points before a window that its output depends on, as it is trained."""
-        causal = self.encoder.padding == "causal"
-        return self.step.context if causal and self.step else 0
+        return 0 if self.encoder.padding == "same" or self.step is None else self.step.context
+
+    @property
+    def step_samples(self) -> int | None:
+        """Grid points of a step if the encoder is causal."""
+        return (
+            None if self.encoder.padding == "same" or self.step is None else self.step.samples
+        )
 
     @property
     def causal(self) -> Config:

@@ -88,7 +88,7 @@ def engine_predictor(run: Run) -> Predictor:
 
 def answers(confidence: Array, windows: Windows, rules: RateRules) -> NDArray[np.bool_]:
     """Which windows (W,) get a rate: enough of the first channel, and enough confidence."""
-    coverage = windows.observed[:, 0].mean(axis=1)
+    coverage = windows.coverage[:, 0]
     return np.asarray((confidence >= rules.confidence) & (coverage >= rules.coverage))
 
 

@@ -22,7 +22,7 @@ from onwrist_export.config import Budget, Config, Pretraining, Tuning
 from onwrist_export.model.graph import of_window, pool
 from onwrist_export.model.heads import RateHead
 from onwrist_export.model.himae import HiMAE, masked_loss, patch_mask
-from onwrist_export.model.normalize import Normalize, StreamNormalize
+from onwrist_export.model.normalize import Normalize, scaler
 from onwrist_export.windows.examples import Examples
 from onwrist_export.windows.grids import Grid
 
@@ -111,13 +111,13 @@ class RateTuning(_Scheduled):
         return loss
 
 
-def scaler(config: Config) -> Normalize:
-    """Scales whole windows, or a stream in steps where the encoder is causal."""
-    observed_input = config.encoder.observed_input
-    if config.encoder.padding == "causal" and config.step:
-        step, samples = config.step.samples, config.window.samples
-        return StreamNormalize(config.scalings, observed_input, step, samples)
-    return Normalize(config.scalings, observed_input)
+def _normalize(config: Config) -> Normalize:
+    return scaler(
+        config.scalings,
+        config.encoder.observed_input,
+        config.window.samples,
+        config.step_samples,
+    )
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def pretrain(
     """A HiMAE trained to reconstruct what is masked, settled, and its loss curve."""
     torch.manual_seed(config.seed)
     model = HiMAE(config.himae)
-    normalize = scaler(config)
+    normalize = _normalize(config)
     task = MaskedTask(model, normalize, config.pretrain, config.seed)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
     module = MaskedAutoencoding(task, config.pretrain)
@@ -184,7 +184,7 @@ def settle(model: HiMAE, grids: Sequence[Grid], config: Config) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain average over all batches
-    normalize = scaler(config)
+    normalize = _normalize(config)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
     model.train()
     for values, observed, _ in itertools.islice(examples, SETTLING_BATCHES):
@@ -204,7 +204,7 @@ def tune_rate(
 ) -> list[float]:
     """Train `model`'s encoder and `head` on rate task `name` in place; the loss curve."""
     torch.manual_seed(config.seed)
-    normalize = scaler(config)
+    normalize = _normalize(config)
     task = MaskedTask(model, normalize, config.pretrain, config.seed)
     budget = config.train
     labelled = Examples(

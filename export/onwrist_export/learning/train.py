@@ -57,6 +57,7 @@ def build_graph(config: Config, encoder: HiMAE | None = None) -> DeployGraph:
         config.scalings,
         rates={t.name: rate_head(config, t) for t in config.tasks if t.kind == "rate"},
         observed_input=config.encoder.observed_input,
+        step=config.step_samples,
     )
     for task in config.tasks:
         if task.kind == "class":
@@ -134,7 +135,7 @@ def _read(graph: DeployGraph, windows: Windows, task: TaskConfig, missing: float
     head = graph.rates[task.name]
     batches = windows.batches()
     logits = torch.cat([head.mlp(graph.features(values, seen)[1]) for values, seen in batches])
-    coverage = windows.observed[:, 0].mean(axis=1)
+    coverage = windows.coverage[:, 0]
     return Evidence(missing, logits, coverage, windows.targets[task.name])
 
 

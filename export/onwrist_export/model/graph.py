@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from onwrist_export.model.channel_statistics import ChannelStatistics
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
-from onwrist_export.model.normalize import Normalize, Scaling
+from onwrist_export.model.normalize import Scaling, StreamNormalize, scaler
 
 VARIANCE_FLOOR = 1e-5
 
@@ -47,7 +47,9 @@ class DeployGraph(nn.Module):
     channels : scaling of each input channel.
     rates : rate heads by task; they read the pooled features of all stages.
     classes : class heads by task; they read the channel statistics and what the rate
-        heads found, see `context`.
+        heads found, see `read`.
+    step : samples of one step of a causal encoder; None for another. A causal graph takes
+        windows with their context, the past that they depend on, before them.
     """
 
     def __init__(
@@ -57,19 +59,27 @@ class DeployGraph(nn.Module):
         rates: Mapping[str, RateHead] | None = None,
         classes: Mapping[str, ClassHead] | None = None,
         observed_input: bool = False,
+        step: int | None = None,
     ) -> None:
         super().__init__()
-        self.normalize = Normalize(channels, observed_input)
+        self.channels = len(channels)
+        self.samples = encoder.config.samples
+        self.normalize = scaler(channels, observed_input, self.samples, step)
         self.encoder = encoder
         self.rates = nn.ModuleDict(rates or {})
         self.classes = nn.ModuleDict(classes or {})
         self.statistics = ChannelStatistics(
-            len(channels), self.normalize.window, encoder.config.samples
+            len(channels), self.normalize.window_scaled, encoder.config.samples
         )
 
     @property
     def output_names(self) -> tuple[str, ...]:
         return ("embedding", *self.rates, *self.classes)
+
+    def example(self) -> dict[str, Tensor]:
+        """Inputs by name: one window, (1, C, N) each."""
+        shape = 1, self.channels, self.encoder.config.samples
+        return {"values": torch.zeros(shape), "observed": torch.ones(shape)}
 
     @property
     def context_size(self) -> int:
@@ -78,15 +88,21 @@ class DeployGraph(nn.Module):
 
     def features(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Embedding (B, E) and pooled features (B, 2 E)."""
-        means, deviations = pool(self.encoder.encode(self.normalize(values, observed)))
+        means, deviations = self._pooled(self.normalize(values, observed))
         return means, torch.cat([means, deviations], dim=1)
+
+    def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return pool(of_window(self.encoder.encode(x), self.samples))
 
     def run(
         self, values: Tensor, observed: Tensor
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
         x = self.normalize(values, observed)
-        means, deviations = pool(self.encoder.encode(x))
+        means, deviations = self._pooled(x)
+        if isinstance(self.normalize, StreamNormalize):
+            values, observed = values[..., -self.samples :], observed[..., -self.samples :]
+            x = self.normalize.window(values, observed)
         return means, *self.read(means, deviations, x, values, observed)
 
     def read(
@@ -114,10 +130,12 @@ class DeployGraph(nn.Module):
     ) -> tuple[Tensor, ...]:
         """The graph's outputs, from the same."""
         rates, context = self.read(means, deviations, x, values, observed)
-        classes = [head(context) for head in self.classes.values()]
-        return (means, *rates.values(), *classes)
+        return means, *rates.values(), *self.classify(context)
+
+    def classify(self, context: Tensor | None) -> list[Tensor]:
+        """Probabilities (B, labels) of each class task."""
+        return [head(context) for head in self.classes.values()]
 
     def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
-        x = self.normalize(values, observed)
-        means, deviations = pool(self.encoder.encode(x))
-        return self.answer(means, deviations, x, values, observed)
+        means, rates, context = self.run(values, observed)
+        return means, *rates.values(), *self.classify(context)

@@ -43,17 +43,20 @@ class Normalize(nn.Module):
     def __init__(self, channels: Sequence[Scaling], observed_input: bool = False) -> None:
         super().__init__()
         kinds = [c.normalization for c in channels]
-        self.window = kinds.count("window")
-        if kinds != ["window"] * self.window + ["fixed"] * (len(kinds) - self.window):
+        self.window_scaled = kinds.count("window")
+        if kinds != ["window"] * self.window_scaled + ["fixed"] * (len(kinds) - self.window_scaled):
             raise ValueError("channels scaled by their window come before the fixed ones")
         self.observed_input = observed_input
-        fixed = channels[self.window :]
+        fixed = channels[self.window_scaled :]
         offset = torch.tensor([c.offset for c in fixed]).reshape(1, -1, 1)
         gain = torch.tensor([1.0 / c.scale for c in fixed]).reshape(1, -1, 1)
         self.register_buffer("offset", offset)
         self.register_buffer("gain", gain)
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
+        return self.window(values, observed)
+
+    def window(self, values: Tensor, observed: Tensor) -> Tensor:
         """2 x (B, C, N) -> (B, C', N), each window scaled by its own extremes."""
         return self.scale(values, observed, *self.extremes(values, observed))
 
@@ -62,19 +65,19 @@ class Normalize(nn.Module):
 
         Where nothing is observed they are far above and far below zero.
         """
-        x, seen = values[:, : self.window], observed[:, : self.window]
+        x, seen = values[:, : self.window_scaled], observed[:, : self.window_scaled]
         gap = (1.0 - seen) * FAR
         return (x + gap).amin(-1, keepdim=True), (x - gap).amax(-1, keepdim=True)
 
     def scale(self, values: Tensor, observed: Tensor, low: Tensor, high: Tensor) -> Tensor:
         parts = []
-        if self.window:
-            x, seen = values[:, : self.window], observed[:, : self.window]
+        if self.window_scaled:
+            x, seen = values[:, : self.window_scaled], observed[:, : self.window_scaled]
             span = torch.clamp(high - low, min=FLAT)
             # ((x - low) - (high - x)) / span is 2 (x - low) / span - 1 and zero when flat
             parts.append(((x - low) - (high - x)) / span * seen)
-        if self.window < values.shape[1]:
-            x, seen = values[:, self.window :], observed[:, self.window :]
+        if self.window_scaled < values.shape[1]:
+            x, seen = values[:, self.window_scaled :], observed[:, self.window_scaled :]
             parts.append(torch.clamp((x - self.offset) * self.gain, -1.0, 1.0) * seen)
         if self.observed_input:
             parts.append(observed)
@@ -108,3 +111,12 @@ class StreamNormalize(Normalize):
         """Least of the bounds (B, C, K) of each step and those before it in a window."""
         padded = F.pad(bounds, (self.steps - 1, 0), value=FAR)
         return padded.unfold(-1, self.steps, 1).amin(-1)
+
+
+def scaler(
+    channels: Sequence[Scaling], observed_input: bool, samples: int, step: int | None
+) -> Normalize:
+    """Scales windows of `samples`, or with a `step` the streams that they end."""
+    if step is None:
+        return Normalize(channels, observed_input)
+    return StreamNormalize(channels, observed_input, step, samples)

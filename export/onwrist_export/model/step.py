@@ -40,26 +40,33 @@ class StepGraph(nn.Module):
 
     def __init__(self, graph: DeployGraph, step: int, steps: int = 1) -> None:
         super().__init__()
-        self.graph = copy.deepcopy(graph).eval()
-        config = self.graph.encoder.config
-        self.stages: list[EncoderStage] = list(self.graph.encoder.encoder_layers)
+        self.deploy = copy.deepcopy(graph).eval()
+        config = self.deploy.encoder.config
+        self.stages: list[EncoderStage] = list(self.deploy.encoder.encoder_layers)
         for stage in self.stages:
             fold(stage)
         self.step, self.steps, self.samples = step, steps, config.samples
-        self.channels = config.outputs
+        self.channels = graph.channels
         self.inputs, self.widths = config.inputs, config.widths
-        # What one unit of each stage's output stands for in the embedding, see `rescale`.
-        self.register_buffer("unit", torch.ones(len(self.widths)))
+        # What the sums become means by, and what one unit of each channel stands for.
         counts = [float(config.samples // stride) for stride in config.strides]
-        self.register_buffer("share", self._each_channel(1 / torch.tensor(counts)))
+        self.register_buffer("share", self._each_channel([1 / count for count in counts]))
+        self.register_buffer("share_of_squares", self.share.clone())
 
-    def _each_channel(self, by_stage: Tensor) -> Tensor:
-        """(stages,) -> (1, E)"""
-        return by_stage.repeat_interleave(torch.tensor(self.widths))[None]
+    def _each_channel(self, by_stage: Sequence[float]) -> Tensor:
+        """One number a stage, for each of its channels: (1, E)."""
+        return torch.tensor(by_stage).repeat_interleave(torch.tensor(self.widths))[None]
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        return (*self.graph.output_names, "next_state")
+        return (*self.deploy.output_names, "next_state")
+
+    def example(self) -> dict[str, Tensor]:
+        """Inputs by name: the samples of one call, and the state before it."""
+        inputs = self.deploy.example()
+        length = self.steps * self.step
+        inputs |= {name: inputs[name][..., :length] for name in ("values", "observed")}
+        return inputs | {"state": self.first_state()}
 
     @property
     def history_shapes(self) -> list[tuple[int, int]]:
@@ -97,9 +104,7 @@ class StepGraph(nn.Module):
         activations that differ in range come to share one scale of integers.
         """
         incoming = 1.0
-        for k, (stage, inner, outer) in enumerate(
-            zip(self.stages, hidden, outputs, strict=True)
-        ):
+        for stage, inner, outer in zip(self.stages, hidden, outputs, strict=True):
             first, second, shortcut = stage.main_path[0], stage.main_path[3], stage.shortcut[0]
             for layer, factor, before in (
                 (first, inner, incoming),
@@ -109,13 +114,16 @@ class StepGraph(nn.Module):
                 layer.weight *= factor / before
                 layer.bias *= factor
             incoming = outer
-            self.unit[k] /= outer
+        factors = self._each_channel(outputs)
+        self.share /= factors
+        self.share_of_squares /= factors * factors
 
     def forward(
         self, values: Tensor, observed: Tensor, *rest: Tensor
     ) -> tuple[Tensor, ...]:  # 2 x (B, C, steps x step), [baseline,] state
         *baseline, state = rest
-        histories, last_input, last_sums, past = state.split(self.part_sizes, dim=1)
+        ends = pairwise(accumulate(self.part_sizes, initial=0))
+        histories, last_input, last_sums, past = (state[:, a:b] for a, b in ends)
         past = past.unflatten(1, (2 * self.channels, -1))
         recent = torch.cat([past, torch.cat([values, observed], dim=1)], dim=-1)
         x, window_x = self._normalize(recent)
@@ -127,10 +135,11 @@ class StepGraph(nn.Module):
             [last_sums.unflatten(1, (-1, 2 * embedding)), self._sum(stages)], dim=1
         )
         totals = sums[:, self.steps - 1 :].sum(1)
-        means, deviations = self._pool(totals[:, :embedding], totals[:, embedding:])
+        means = totals[:, :embedding] * self.share
+        deviations = deviation(means, totals[:, embedding:] * self.share_of_squares)
 
         recent_values, recent_observed = recent[:, : self.channels], recent[:, self.channels :]
-        outputs = self.graph.answer(
+        outputs = self.deploy.answer(
             means,
             deviations,
             window_x,
@@ -154,7 +163,9 @@ class StepGraph(nn.Module):
         new = []
         for k in range(self.steps):
             window = recent[..., k * self.step : k * self.step + self.samples]
-            x = self.graph.normalize(window[:, : self.channels], window[:, self.channels :])
+            x = self.deploy.normalize.window(
+                window[:, : self.channels], window[:, self.channels :]
+            )
             new.append(x[..., -self.step :])
         return torch.cat(new, dim=-1) if len(new) > 1 else new[0], x
 
@@ -189,11 +200,6 @@ class StepGraph(nn.Module):
         parts = [s.unflatten(-1, (self.steps, -1)) for s in stages]
         sums = [p.sum(-1) for p in parts] + [(p * p).sum(-1) for p in parts]
         return torch.cat(sums, dim=1).transpose(1, 2)
-
-    def _pool(self, sums: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
-        unit = self._each_channel(self.unit)
-        means = sums * (self.share * unit)
-        return means, deviation(means, squares * (self.share * unit * unit))
 
 
 def fold(stage: EncoderStage) -> None:

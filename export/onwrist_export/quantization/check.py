@@ -145,7 +145,7 @@ def _compare_task(
 
     That is where no such window is labelled, or all are of one class.
     """
-    coverage = dict(zip(channels, windows.observed.mean(axis=2).T, strict=True))
+    coverage = dict(zip(channels, windows.coverage.T, strict=True))
     answerable = np.ones(len(windows), bool)
     for channel, least in task.required.items():
         answerable &= coverage[channel] >= least

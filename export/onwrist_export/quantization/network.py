@@ -24,25 +24,25 @@ from onnx import ModelProto, helper, numpy_helper
 
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import MLP
+from onwrist_export.model.step import StepGraph
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
 import onnxruntime as ort
 
 OPSET = 20
-INPUTS = ("values", "observed")
 ENCODER_INPUT = "input"
+HISTORY, NEXT_HISTORY = "history", "next_history"
 LAYERS = {"main_path.0": "conv1", "main_path.3": "conv2", "shortcut.0": "shortcut"}
 WEIGHT = re.compile(r"encoder_layers\.(\d+)\.(main_path\.0|main_path\.3|shortcut\.0)\.weight")
 
 
-def export(graph: DeployGraph) -> ModelProto:
+def export(graph: DeployGraph | StepGraph) -> ModelProto:
     """The float ONNX graph of `graph`: inputs (1, C, N), batch norm folded, layers named."""
     graph = copy.deepcopy(graph).eval()
     for module in graph.modules():
         if isinstance(module, MLP):
             module.fold()
-    shape = (1, channels(graph), graph.encoder.config.samples)
-    example = (torch.zeros(shape), torch.ones(shape))  # one tensor twice would become one input
+    example = graph.example()
     # the exporter reports its progress and missing optional packages on both streams
     with (
         contextlib.redirect_stdout(io.StringIO()),
@@ -52,11 +52,11 @@ def export(graph: DeployGraph) -> ModelProto:
         warnings.simplefilter("ignore", FutureWarning)
         program = torch.onnx.export(
             graph,
-            example,
+            tuple(example.values()),
             dynamo=True,
             external_data=False,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=list(example),
             output_names=list(graph.output_names),
             verbose=False,
         )
@@ -66,11 +66,6 @@ def export(graph: DeployGraph) -> ModelProto:
         del record.metadata_props[:]  # stack traces with paths of the exporting machine
     _name_layers(model)
     return onnx.shape_inference.infer_shapes(model, strict_mode=True)
-
-
-def channels(graph: DeployGraph) -> int:
-    """How many channels a window of `graph` has."""
-    return graph.normalize.window + graph.normalize.offset.shape[1]
 
 
 @contextlib.contextmanager
@@ -108,9 +103,10 @@ def _name_layers(model: ModelProto) -> None:
         stage, layer = f"stage{int(match[1]) + 1}", LAYERS[match[2]]
         name(node, f"{stage}.{layer}")
         before = producers.get(node.input[0])
-        if before is not None and before.op_type in ("Pad", "Slice"):
+        if before is not None and before.op_type in ("Pad", "Slice", "Concat"):
             name(before, f"{stage}.{layer}.{before.op_type.lower()}")
-            before = producers.get(before.input[0])
+            if before.op_type != "Concat":
+                before = producers.get(before.input[0])
         if stage == "stage1" and layer != "conv2" and before is not None:
             renamed[before.output[0]] = ENCODER_INPUT
         following = activation(node)
@@ -123,10 +119,39 @@ def _name_layers(model: ModelProto) -> None:
             assert following is not None, "a HiMAE stage ends in its activation"
             following.name = f"{stage}.activation"
             renamed[following.output[0]] = stage
+    _name_histories(model, consumers, producers, renamed)
     for node in model.graph.node:
         node.input[:] = [renamed.get(n, n) for n in node.input]
         node.output[:] = [renamed.get(n, n) for n in node.output]
     del model.graph.value_info[:]
+
+
+def _name_histories(
+    model: ModelProto,
+    consumers: dict[str, list[onnx.NodeProto]],
+    producers: dict[str, onnx.NodeProto],
+    renamed: dict[str, str],
+) -> None:
+    """Name the way of a step's histories, from the state to a stage and back."""
+
+    def follow(node: onnx.NodeProto, forward: bool, whole: str, layer: str) -> None:
+        """Name nodes up to the one that holds all histories."""
+        while node.op_type != "Concat" and node.input[0] != "state":
+            node.name = f"{whole}.{layer}.{node.op_type.lower()}"
+            renamed[node.output[0]] = node.name
+            node = consumers[node.output[0]][0] if forward else producers[node.input[0]]
+        node.name = renamed[node.output[0]] = whole
+
+    for node in list(model.graph.node):
+        if node.op_type != "Concat" or not node.name.startswith("stage"):
+            continue
+        if renamed[node.output[0]] == ENCODER_INPUT:
+            continue
+        layer = node.name.removesuffix(".concat")
+        follow(producers[node.input[0]], False, HISTORY, layer)
+        for following in consumers[node.output[0]]:
+            if following.op_type == "Slice" and not following.name.startswith("stage"):
+                follow(following, True, NEXT_HISTORY, layer)
 
 
 def layers(model: ModelProto) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ class Windows:
     elapsed : float64 (W,), seconds from the start of the recording to that of the window.
     subjects : str (W,).
     targets : task name to float64 (W,): the rate, or the class index; NaN where unknown.
+    context : how many of the N samples come before the window itself, for a causal model.
     """
 
     values: NDArray[np.float32]
@@ -58,6 +59,7 @@ class Windows:
     elapsed: NDArray[np.float64]
     subjects: NDArray[np.str_]
     targets: dict[str, NDArray[np.float64]]
+    context: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -70,7 +72,18 @@ class Windows:
             self.elapsed[which],
             self.subjects[which],
             {name: target[which] for name, target in self.targets.items()},
+            self.context,
         )
+
+    @property
+    def coverage(self) -> NDArray[np.float64]:
+        """Share of each window that was observed (W, C), its context not counted."""
+        return np.asarray(self.observed[..., self.context :].mean(axis=-1))
+
+    def alone(self) -> Windows:
+        """The windows without their context."""
+        values, observed = self.values[..., self.context :], self.observed[..., self.context :]
+        return replace(self, values=values, observed=observed, context=0)
 
     def labelled(self, task: str) -> Windows:
         """The windows whose target of `task` is known."""
@@ -151,12 +164,17 @@ def to_grid(recording: Recording, config: Config) -> Grid:
 
 
 def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
-    """Windows every `hop` grid points of all grids, with the targets of all tasks."""
-    samples = config.window.samples
+    """Windows every `hop` grid points of all grids, with the targets of all tasks.
+
+    For a causal encoder they have their context; before a recording nothing is observed.
+    """
+    samples, context = config.window.samples, config.context
     parts: list[Windows] = []
     for grid in grids:
         starts = np.arange(0, grid.samples - samples + 1, hop)
-        index = starts[:, None] + np.arange(samples)
+        before = ((0, 0), (context, 0))
+        values, observed = np.pad(grid.values, before), np.pad(grid.observed, before)
+        index = starts[:, None] + np.arange(context + samples)
         elapsed = starts / grid.rate
         seconds = samples / grid.rate
         targets = {
@@ -165,8 +183,8 @@ def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
         }
         parts.append(
             Windows(
-                grid.values[:, index].transpose(1, 0, 2),
-                grid.observed[:, index].transpose(1, 0, 2),
+                values[:, index].transpose(1, 0, 2),
+                observed[:, index].transpose(1, 0, 2),
                 elapsed,
                 np.full(len(starts), grid.subject),
                 targets,
@@ -180,6 +198,7 @@ def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
         np.concatenate([p.elapsed for p in parts]),
         np.concatenate([p.subjects for p in parts]),
         {t.name: np.concatenate([p.targets[t.name] for p in parts]) for t in config.tasks},
+        context,
     )
 
 
