@@ -94,6 +94,20 @@ def _signals() -> Iterator[tuple[str, np.ndarray, np.ndarray, float, int, int]]:
         10,
     )
     yield "long before the first sample", *regular(64.0, 0.5, 100.0), 64.0, 0, 5
+    times, samples = regular(64.0, 2.0, 10.0)
+    times = times + draw.uniform(-0.2, 0.2, times.size) / 64.0
+    kept = (times < 10.8) | (times > 11.1)
+    yield "jittered, with a gap", times[kept], samples[kept], 64.0, 250, 50
+    times, samples = regular(4.0, 8.0)
+    times[[9, 10, 17, 25]] += np.array([0.09, -0.1, 0.02, -0.1])
+    yield "a slow channel with stray stamps", times, samples, 4.0, 0, 200
+    times, samples = regular(32.0, 2.0)
+    times[20:] += 0.01
+    times[40:] -= 0.02
+    yield "a clock that steps forward and back", times, samples, 32.0, 0, 50
+    times, samples = regular(25.0, 2.0)
+    times[30:] -= np.array([0.016, 0.044, *np.full(18, 0.04)])
+    yield "stray, and followed at once", times, samples, 25.0, 0, 50
 
 
 def _with_a_hole(times: Any, samples: Any, hole: slice = slice(3, 4)) -> tuple[Any, Any]:
