@@ -47,9 +47,9 @@ def repaired(times: Array, rate: float) -> Array:
     """
     period = 1 / rate
     steps = times[1:] - times[:-1]
-    if _nothing_strays(steps, period):
-        return times
     off = _off_line(times, steps, period)
+    if off is None:
+        return times
     stays = np.abs(off) <= STRAY * period
     np.minimum(off, FURTHEST * period, out=off)
     np.maximum(off, -FURTHEST * period, out=off)
@@ -66,9 +66,10 @@ def strays(times: Array, rate: float) -> NDArray[np.bool_]:
     """
     period = 1 / rate
     steps = times[1:] - times[:-1]
-    if _nothing_strays(steps, period):
+    off = _off_line(times, steps, period)
+    if off is None:
         return np.zeros(len(times), np.bool_)
-    return np.abs(_off_line(times, steps, period)) > STRAY * period
+    return np.abs(off) > STRAY * period
 
 
 def is_regular(steps: Array, rate: float) -> bool:
@@ -84,26 +85,32 @@ def _steady(period: float) -> float:
     return STRAY / HISTORY * period
 
 
-def _nothing_strays(steps: Array, period: float) -> bool:
-    off = np.abs(steps - period)
-    return not ((off > _steady(period)) & (off < period / 2)).any()
-
-
-def _off_line(times: Array, steps: Array, period: float) -> Array:
-    """The line less the stamp of each sample (n,)."""
-    breaks = np.flatnonzero(np.abs(steps - period) >= period / 2) + 1
-    begins = np.zeros(len(times), np.intp)
-    begins[breaks] = breaks
+def _off_line(times: Array, steps: Array, period: float) -> Array | None:
+    """The line less the stamp of each sample (n,); None if none can be off by p / 16."""
+    apart = np.abs(steps - period)
+    if not ((apart > _steady(period)) & (apart < period / 2)).any():
+        return None
     sample = np.arange(len(times))
-    history = sample - np.maximum.accumulate(begins)
-    np.minimum(history, HISTORY, out=history)
+    history = sample
+    breaks = np.flatnonzero(apart >= period / 2) + 1
+    if len(breaks):
+        begins = np.zeros(len(times), np.intp)
+        begins[breaks] = breaks
+        history = sample - np.maximum.accumulate(begins)
+    history = np.minimum(history, HISTORY)
+    padded = np.full(HISTORY + len(times), np.inf)
+    padded[HISTORY:] = times
+    # Stamp i - k in row i and column k; a view, and padded is alive as long as it is.
+    size = padded.itemsize
+    shape = len(times), HISTORY + 1
+    before: Array = np.ndarray(shape, np.float64, padded, HISTORY * size, (size, -size))
     off = np.empty(len(times))
     for begin in range(0, len(times), CHUNK):
         part = slice(begin, begin + CHUNK)
-        lines = times.take(sample[part, np.newaxis] - AGO, mode="clip")
-        lines -= times[part, np.newaxis]
+        lines = before[part] - times[part, np.newaxis]
         lines += AGO * period
-        lines[history[part, np.newaxis] < AGO] = np.inf
+        if len(breaks):
+            lines[history[part, np.newaxis] < AGO] = np.inf
         lines.sort(axis=1)
         off[part] = lines[sample[: len(lines)], history[part] // 2]
     return off

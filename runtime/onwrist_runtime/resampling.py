@@ -7,14 +7,15 @@ rate (temperature, skin conductance), straight lines between neighbours.
 
 Every grid point is computed on its own, with elementwise float64 operations in one
 fixed order, so its bits do not depend on which other points are computed with it. Hence
-every sum over samples is a running one: NumPy's `sum` adds in an order that depends on
-the shape.
+samples are summed by `bincount`, which adds one after the other: NumPy's `sum` adds in an
+order that depends on the shape.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ CLOSED = 1.75  # periods: between samples that are nearer, every point is observ
 
 POINTS = 2048  # grid points that are computed at a time, fewer where samples are denser
 SAMPLES = 65_536  # that lie in so many grid points, at the nominal rate
-CELLS = 32_768  # weights that are held at a time: they stay in a core's cache
+CELLS = 16_384  # weights that are held at a time: they stay in a core's cache
 
 
 def lookahead(rate: float, grid_rate: float) -> float:
@@ -88,7 +89,7 @@ def resample_block(
     values : float32 (k, count), 0 where not observed.
     observed : bool (count,), True within one native period of a sample.
     """
-    at_once = max(1, min(POINTS, int(SAMPLES * grid_rate / rate)))
+    at_once = _at_once(rate, grid_rate)
     if count <= at_once:
         return _block(times, values, rate, grid_rate, first, count)
     out = np.empty((len(values), count), np.float32)
@@ -99,6 +100,11 @@ def resample_block(
         block = _block(times, values, rate, grid_rate, first + done, size)
         out[:, part], observed[part] = block
     return out, observed
+
+
+@lru_cache(maxsize=64)
+def _at_once(rate: float, grid_rate: float) -> int:
+    return max(1, min(POINTS, int(SAMPLES * grid_rate / rate)))
 
 
 def _block(
@@ -179,8 +185,7 @@ def _straight_lines(values: Array, times: Array, rate: float, grid: Array) -> Ar
 
 def _between(values: Array, times: Array, steps: Array, grid: Array) -> Array:
     """`_straight_lines` where every grid time lies between two samples to be joined."""
-    left = times.searchsorted(grid)
-    left -= 1
+    left = times[1:].searchsorted(grid)
     share = grid - times.take(left)
     share /= steps.take(left)
     rises = values[:, 1:] - values[:, :-1]
@@ -203,15 +208,15 @@ class _Kernel:
     Attributes
     ----------
     half_width : seconds.
-    start : seconds from the kernel's middle to the table's first entry.
-    scale : entries a second.
+    start_twice : seconds from the kernel's middle to the table's first entry, doubled.
+    scale_half : entries a second, halved.
     table : the integral from minus infinity; the last two entries are all of it.
     slope : from each entry to the next.
     """
 
     half_width: float
-    start: float
-    scale: float
+    start_twice: float
+    scale_half: float
     table: Array
     slope: Array
 
@@ -232,24 +237,22 @@ def _kernel(rate: float, grid_rate: float) -> _Kernel:
     # The sum up to the tap at one distance is the integral up to the end of its cell.
     start = (0.5 - taps) / rate
     table = np.append(table, table[-1])
-    return _Kernel(half_width, start, rate * steps, table, np.diff(table))
+    return _Kernel(half_width, 2 * start, rate * steps / 2, table, np.diff(table))
 
 
 def _filtered(values: Array, times: Array, kernel: _Kernel, grid: Array) -> Array:
     """Values (k, m) at grid times (m,) that each lie within the kernel of a sample."""
     first = times.searchsorted(grid - kernel.half_width, "right")
-    taps = times.searchsorted(grid + kernel.half_width, "left")
-    taps -= first
-    most = int(np.maximum.reduce(taps))
+    last = times.searchsorted(grid + kernel.half_width, "left")
+    last -= 1
+    if int(last[-1] - first[0] + 1) * len(grid) * len(values) <= CELLS:
+        return _summed(values, times, kernel, grid, first, last)
+    most = int(np.maximum.reduce(last - first)) + 1
     at_once = max(1, CELLS // (most * len(values)))
-    if len(grid) <= at_once:
-        return _summed(values, times, kernel, grid, first, taps, most)
     out = np.empty((len(values), len(grid)))
     for begin in range(0, len(grid), at_once):
         part = slice(begin, begin + at_once)
-        taps_here = taps[part]
-        most = int(np.maximum.reduce(taps_here))
-        out[:, part] = _summed(values, times, kernel, grid[part], first[part], taps_here, most)
+        out[:, part] = _summed(values, times, kernel, grid[part], first[part], last[part])
     return out
 
 
@@ -259,21 +262,21 @@ def _summed(
     kernel: _Kernel,
     grid: Array,
     first: NDArray[np.intp],
-    taps: NDArray[np.intp],
-    most: int,
+    last: NDArray[np.intp],
 ) -> Array:
-    """The weighted sum of `taps` (m,) samples from `first` (m,) on, for each grid time."""
+    """The weighted sum of the samples `first` (m,) ... `last` (m,) for each grid time."""
+    taps = last - first
+    most, fewest = int(np.maximum.reduce(taps)) + 1, int(np.minimum.reduce(taps))
     sample = _column(most + 1) + first  # (most + 1, m)
     away = times.take(sample, mode="clip")
     away -= grid
     # Half of the sum of two neighbours, less the table's start, in entries: halving is
     # exact, so it may be done last.
     position = away[:-1] + away[1:]
-    position -= 2 * kernel.start
-    position *= kernel.scale / 2
+    position -= kernel.start_twice
+    position *= kernel.scale_half
     # From the last sample on, the integral is all of it; what follows has the weight 0.
-    fewest = int(np.minimum.reduce(taps)) - 1
-    position[fewest:][sample[fewest:-1] >= first + (taps - 1)] = len(kernel.slope) - 1
+    position[fewest:][sample[fewest:-1] >= last] = len(kernel.slope) - 1
     whole = np.trunc(position)
     entry = whole.astype(np.intp)
     position -= whole
@@ -285,10 +288,18 @@ def _summed(
     np.subtract(upto[1:], upto[:-1], out=weights[1:])
     terms = values.take(sample[:-1], axis=1, mode="clip")  # (k, most, m)
     terms *= weights
-    np.add.accumulate(terms, axis=1, out=terms)
-    return terms[:, -1] + 0.0  # a sum of -0.0 is 0.0
+    sums = cast(Array, np.bincount(_sums(terms.shape), terms.ravel()))  # stubs say integers
+    return sums.reshape(len(values), -1)
 
 
 @lru_cache(maxsize=64)
 def _column(size: int) -> NDArray[np.intp]:
     return np.arange(size)[:, np.newaxis]
+
+
+@lru_cache(maxsize=8)
+def _sums(shape: tuple[int, int, int]) -> NDArray[np.intp]:
+    """For each term of (k, most, m), which of the (k, m) sums it belongs to."""
+    channels, _, points = shape
+    sums = np.arange(channels * points).reshape(channels, 1, points)
+    return np.broadcast_to(sums, shape).ravel()

@@ -44,7 +44,7 @@ def by_definition(times, values, rate, grid_time):
         upto = kernel.table[-1]
         if k + 1 < len(times):
             boundary = 0.5 * ((times[k] - grid_time) + (times[k + 1] - grid_time))
-            entry, share = divmod((boundary - kernel.start) * kernel.scale, 1.0)
+            entry, share = divmod((2 * boundary - kernel.start_twice) * kernel.scale_half, 1.0)
             low = kernel.table[int(entry)]
             upto = low + (kernel.table[int(entry) + 1] - low) * share
         total += (upto - before) * value
