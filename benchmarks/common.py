@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import time
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 import onwrist
 from onwrist.simulate import simulate
 from onwrist_runtime.bundle import Bundle
-from onwrist_runtime.timeline import cut
+from onwrist_runtime.timeline import resample
 
 PACKAGES = ("onwrist", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
 INT8 = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
@@ -84,11 +85,20 @@ def window(model: onwrist.Model) -> NDArray[np.float32]:
     A channel that is not simulated, as an imported encoder may have, gets the pulse.
     """
     signals = simulate(seconds=60, dropout=None, dies={}).signals
-    named = {channel: signals.get(channel, signals["ppg"]) for channel in model.channels}
-    samples = model.window_samples
-    found = next(iter(cut(named, model.channels, model.rate, samples, samples)))
-    assert found.observed.all()
-    return found.values
+    named = [signals.get(channel, signals["ppg"]) for channel in model.channels]
+    first = math.ceil(max(signal.times[0] for signal in named) * model.rate)
+    rows = [resample(signal, model.rate, first, model.window_samples) for signal in named]
+    assert all(observed.all() for _, observed in rows)
+    return np.stack([values for values, _ in rows])
+
+
+def inputs(model: onwrist.Model) -> dict[str, NDArray[np.float32]]:
+    """That window as the engine takes it, without a baseline."""
+    zeros = {
+        name: np.zeros(shape, np.float32) for name, shape in model.manifest.inputs().items()
+    }
+    values = window(model)[np.newaxis]
+    return zeros | {"values": values, "observed": np.ones_like(values)}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,7 +20,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import conditions, identity, listed, load_average, pin, save, table, window
+from common import (
+    conditions,
+    identity,
+    inputs,
+    listed,
+    load_average,
+    pin,
+    save,
+    table,
+    window,
+)
 from numpy.typing import NDArray
 
 import onwrist
@@ -82,8 +92,7 @@ def contestants(model: onwrist.Model, folder: Path) -> tuple[dict[str, Call], di
     engines: dict[str, Engine] = {REFERENCE: float_engine(model, folder)}
     for name in usable(model.bundle):
         engines[f"{name} INT8"] = open_engine(model.bundle, name)
-    observed = np.ones((1, *values.shape), np.float32)
-    batch = {"values": values[np.newaxis], "observed": observed}
+    batch = inputs(model)
     calls: dict[str, Call] = {}
     for name, engine in engines.items():
         calls[name] = lambda engine=engine: engine.run(batch)

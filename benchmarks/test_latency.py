@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from common import pin, window
+from common import inputs, pin, window
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -53,11 +53,8 @@ def native() -> dict[str, tuple[NDArray[np.float32], float]]:
     }
 
 
-def test_engine_alone(
-    benchmark: BenchmarkFixture, model: onwrist.Model, values: NDArray[np.float32]
-) -> None:
-    observed = np.ones((1, *values.shape), np.float32)
-    benchmark(model.engine.run, {"values": values[np.newaxis], "observed": observed})
+def test_engine_alone(benchmark: BenchmarkFixture, model: onwrist.Model) -> None:
+    benchmark(model.engine.run, inputs(model))
 
 
 def test_predict(

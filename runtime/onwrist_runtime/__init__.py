@@ -15,12 +15,14 @@ from onwrist_runtime.errors import (
 )
 from onwrist_runtime.model import Model, load
 from onwrist_runtime.prediction import ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.stream import Counters, Stream
 from onwrist_runtime.timeline import Signal
 
 __all__ = [
     "Bundle",
     "BundleError",
     "CheckpointError",
+    "Counters",
     "EngineError",
     "InputError",
     "Model",
@@ -30,6 +32,7 @@ __all__ = [
     "Prediction",
     "RecordingError",
     "Signal",
+    "Stream",
     "TaskResult",
     "load",
 ]

@@ -1,4 +1,4 @@
-"""A bundle and an engine: arrays, named signals or recordings in, predictions out."""
+"""A bundle and an engine: arrays, named signals, recordings or streams in, predictions out."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import bundle as bundles
+from onwrist_runtime import saved
+from onwrist_runtime.baseline import as_input
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.decision import decide
-from onwrist_runtime.engines import Engine, open_engine
+from onwrist_runtime.engines import Engine, open_engine, steps
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, Manifest
 from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.resampling import SAME_TIME
-from onwrist_runtime.timeline import (
-    Signal,
-    as_times,
-    check_rate,
-    check_time,
-    cut,
-    resample_rows,
-)
+from onwrist_runtime.rolling import LONGEST_HOP, LONGEST_LATENESS, Mode, Runner, Settings
+from onwrist_runtime.stream import Stream
+from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, resample_rows
 from onwrist_runtime.verify import prove
-from onwrist_runtime.window import Window, as_array, as_float32, check, whole
+from onwrist_runtime.window import LARGEST, as_array, as_float32, check, shares, whole
 
 NamedSamples = Mapping[str, tuple[ArrayLike, float]]
 
@@ -113,6 +110,7 @@ class Model:
         values: ArrayLike | NamedSamples,
         observed: ArrayLike | None = None,
         start: float | None = None,
+        baseline: ArrayLike | None = None,
     ) -> Prediction:
         """Predict on one window.
 
@@ -124,6 +122,8 @@ class Model:
             and what is not named, or not as long as the window, is missing.
         observed : bool (channels, samples), only with values on the grid.
         start : when the window begins, float64 seconds; only given back.
+        baseline : (channels, 2), the wearer's running mean and scale as `Stream.baseline`
+            gives them, NaN where unknown; only for a bundle that takes one.
 
         Raises
         ------
@@ -136,7 +136,16 @@ class Model:
             values, observed = self._on_grid(values)
         array, seen = check(values, observed, self.channels, self.window_samples)
         time = None if start is None else check_time(start)
-        return self._predict(Window(array, seen, time))
+        known = self._unknown if baseline is None else self._baseline(baseline)
+        if seen is self._whole:
+            ones, coverage = self._all_ones, self._full
+        else:
+            ones = seen[np.newaxis].astype(np.float32)
+            coverage = shares(seen)
+        if not any(coverage):
+            return self._answer(None, coverage, time)
+        inputs = {"values": array[np.newaxis], "observed": ones, **known}
+        return self._answer(self.engine.run(inputs), coverage, time)
 
     def predict_batch(
         self,
@@ -178,6 +187,10 @@ class Model:
     ) -> Iterator[Prediction]:
         """Predict on a recording of any length, one window every hop.
 
+        The windows are those of a stream: the first begins at the first grid point at or
+        after the earliest sample, and only whole ones are given. A recording that is
+        shorter than one window gives exactly one, whose rest is unobserved.
+
         Parameters
         ----------
         signals : what was recorded, by channel; other names are not used.
@@ -189,39 +202,166 @@ class Model:
         InputError
             None of the channels was recorded, or the hop is not positive.
         """
-        hop_samples = self.window_samples // 2
-        if hop is not None:
-            if not check_time(hop) > 0:
-                raise InputError(f"hop must be a positive number of seconds, not {hop}")
-            hop_samples = round(hop * self.rate)
-        if not isinstance(signals, Mapping):
-            raise InputError(
-                f"a recording is its signals by channel, not a {type(signals).__name__}"
-            )
-        windows = cut(
-            signals, self.channels, self.rate, self.window_samples, max(1, hop_samples)
+        given = signals if isinstance(signals, Mapping) else {}
+        rates = tuple(
+            getattr(given.get(channel.name), "rate", channel.rate)
+            for channel in self.manifest.channels
         )
-        return map(self._predict, windows)
+        settings = Settings("window", self._hop(hop, "window"), 0.0, rates)
+        stream = Stream(self.manifest, settings, self._runner("window"), self.hash)
+        predictions = stream.push_recording(signals)
 
-    def _predict(self, window: Window) -> Prediction:
-        samples = self.window_samples
-        if window.observed is self._whole:
-            seen, coverage = self._all_ones, dict.fromkeys(self.channels, 1.0)
-        else:
-            seen = window.observed[np.newaxis].astype(np.float32)
-            counts = np.add.reduce(seen, axis=2)[0].tolist()
-            coverage = {c: n / samples for c, n in zip(self.channels, counts, strict=True)}
-        anything = any(coverage.values())
-        inputs = {"values": window.values[np.newaxis], "observed": seen}
-        outputs = self.engine.run(inputs) if anything else None
+        def rest() -> Iterator[Prediction]:
+            yield from predictions
+            yield from stream.flush(at_least_one=True)
+
+        return rest()
+
+    def stream(
+        self,
+        hop: float | None = None,
+        lateness: float = 2.0,
+        mode: Mode | None = None,
+        rates: Mapping[str, float] | None = None,
+    ) -> Stream:
+        """Begin a stream of samples as they arrive.
+
+        Parameters
+        ----------
+        hop : seconds from one prediction to the next, taken to the nearest grid point; one
+            step, or half a window, if None.
+        lateness : seconds that a sample may be older than the newest one of all sensors and
+            still count. Predictions wait as long.
+        mode : "step" for the bundle's step graph, "window" for whole windows; None for steps
+            where the bundle has a graph of them that the engine can run.
+        rates : nominal native rate in Hz by channel or sensor, where it is not the bundle's.
+
+        Raises
+        ------
+        InputError
+            An option cannot be used.
+        EngineError, BundleError, ParityError
+            The step graph cannot be run, or does not give its golden numbers here.
+        """
+        steppable = steps(self.bundle, self.engine.name)
+        if mode is None:
+            mode = "step" if steppable else "window"
+        if mode not in ("step", "window"):
+            raise InputError(f"mode must be 'step', 'window' or None, not {mode!r}")
+        if mode == "step" and not steppable:
+            raise InputError(
+                f"{self.engine.name} has no step graph in {self.name} {self.version}: use "
+                "mode='window'"
+            )
+        longest = check_time(lateness)
+        if not 0 <= longest <= LONGEST_LATENESS:
+            raise InputError(
+                f"lateness must be from 0 to {LONGEST_LATENESS:g} seconds, not {lateness}"
+            )
+        settings = Settings(mode, self._hop(hop, mode), longest, self._rates(rates))
+        return Stream(self.manifest, settings, self._runner(mode), self.hash)
+
+    def restore_stream(self, blob: bytes) -> Stream:
+        """Go on with a stream from what its `save` gave, in this process or another.
+
+        Raises
+        ------
+        InputError
+            It is not what `save` gave, or of another bundle or another version of onwrist.
+        EngineError, BundleError, ParityError
+            The stream goes by steps, which cannot be run here.
+        """
+        record = saved.read(blob, self.bundle)
+        stream = Stream(self.manifest, record.settings, self._runner(record.mode), self.hash)
+        stream.restore(record)
+        return stream
+
+    def _hop(self, hop: float | None, mode: Mode) -> int:
+        """Grid points from one prediction to the next."""
+        step = self.manifest.step.samples if self.manifest.step and mode == "step" else None
+        if hop is None:
+            return step or max(1, self.window_samples // 2)
+        seconds = check_time(hop)
+        if not 0 < seconds <= LONGEST_HOP:
+            raise InputError(
+                f"hop must be above 0 and at most {LONGEST_HOP:g} seconds, not {hop}"
+            )
+        samples = max(1, round(seconds * self.rate))
+        if step and samples % step:
+            below, above = samples // step * step, (samples // step + 1) * step
+            near = " and ".join(f"{x / self.rate:g}" for x in (below, above) if x)
+            raise InputError(
+                f"a hop of {hop:g} s is not whole steps of {step / self.rate:g} s: the nearest "
+                f"are {near} s, or use mode='window'"
+            )
+        return samples
+
+    def _rates(self, given: Mapping[str, float] | None) -> tuple[float, ...]:
+        """Nominal native rate of each channel."""
+        rates = [channel.rate for channel in self.manifest.channels]
+        if given is not None and not isinstance(given, Mapping):
+            raise InputError(f"rates are Hz by channel or sensor, not {given!r}")
+        for name, rate in (given or {}).items():
+            for row in self._rows(name):
+                rates[row] = check_rate(rate)
+        sensors: dict[str, float] = {}
+        for channel, rate in zip(self.manifest.channels, rates, strict=True):
+            if sensors.setdefault(channel.sensor, rate) != rate:
+                raise InputError(
+                    f"the channels of {channel.sensor!r} share their time stamps, so they have "
+                    f"one rate: {sensors[channel.sensor]:g} or {rate:g} Hz?"
+                )
+        return tuple(rates)
+
+    def _runner(self, mode: Mode) -> Runner:
+        engine = self.engine if mode == "window" else self._step_engine
+        return Runner(engine.run, self._answer)
+
+    @cached_property
+    def _step_engine(self) -> Engine:
+        """The engine with the step graph, proven, for all streams of this model."""
+        opened = open_engine(self.bundle, self.engine.name, self.engine.threads, "step")
+        prove(self.bundle, opened)
+        return opened
+
+    def _answer(
+        self,
+        outputs: Mapping[str, NDArray[np.float32]] | None,
+        shares: Sequence[float],
+        start: float | None,
+    ) -> Prediction:
+        coverage = dict(zip(self.channels, shares, strict=True))
         return Prediction(
             decide(self.manifest, outputs, coverage),
             coverage,
             None if outputs is None else outputs[EMBEDDING][0],
-            window.start,
-            None if window.start is None else window.start + samples / self.rate,
+            start,
+            None if start is None else start + self.window_samples / self.rate,
             self._identity,
         )
+
+    def _baseline(self, given: ArrayLike) -> dict[str, NDArray[np.float32]]:
+        if self.manifest.baseline is None:
+            raise InputError(f"{self.name} {self.version} takes no baseline")
+        array = as_array("baseline", given)
+        if array.shape != (len(self.channels), 2) or array.dtype.kind not in "fiu":
+            raise InputError(
+                f"baseline is {array.dtype} {array.shape}; it must be mean and scale of each "
+                f"channel, float ({len(self.channels)}, 2)"
+            )
+        if not (np.isnan(array) | (np.abs(array) < LARGEST)).all() or (array[:, 1] < 0).any():
+            raise InputError("a baseline is finite, or NaN where unknown, and its scale >= 0")
+        return {"baseline": as_input(*array.astype(np.float64).T)}
+
+    @cached_property
+    def _unknown(self) -> dict[str, NDArray[np.float32]]:
+        """The baseline where none is known, if the graph takes one."""
+        shapes = self.manifest.inputs()
+        return {k: np.zeros(shapes[k], np.float32) for k in shapes.keys() & {"baseline"}}
+
+    @cached_property
+    def _full(self) -> list[float]:
+        return [1.0] * len(self.channels)
 
     @cached_property
     def _identity(self) -> ModelIdentity:

@@ -6,7 +6,6 @@ The grid is the clock's own: grid point k lies at time k / rate, whatever was re
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.resampling import SAME_TIME, resample_block
-from onwrist_runtime.window import LARGEST, Window, as_array, as_float32
+from onwrist_runtime.resampling import resample_block
+from onwrist_runtime.window import LARGEST, as_array, as_float32
 
 FASTEST = 1e5  # Hz
 LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
 LONGEST = 366 * 86_400.0  # seconds from the first to the last sample of a recording
-BLOCK = 32_768  # grid points that `cut` holds at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +81,7 @@ def check_time(time: float) -> float:
     if isinstance(time, bool) or not isinstance(time, int | float | np.integer):
         raise InputError(f"a time must be a number of seconds, not {time!r}")
     if not abs(time) <= LATEST:
-        raise InputError(_not_seconds(time))
+        raise InputError(not_seconds(time))
     return float(time)
 
 
@@ -106,7 +104,7 @@ def _too_coarse(dtype: np.dtype[Any]) -> str:
     )
 
 
-def _not_seconds(value: float) -> str:
+def not_seconds(value: float) -> str:
     return f"a time must be finite and in seconds, not {value} (milliseconds, perhaps?)"
 
 
@@ -123,7 +121,7 @@ def _check_finite(values: NDArray[np.float32]) -> None:
 def _check_order(times: NDArray[np.float64]) -> None:
     beyond = ~(np.abs(times) <= LATEST)
     if beyond.any():
-        raise InputError(_not_seconds(float(times[beyond.argmax()])))
+        raise InputError(not_seconds(float(times[beyond.argmax()])))
     backward = np.diff(times) <= 0
     if backward.any():
         sample = int(backward.argmax()) + 1
@@ -169,91 +167,14 @@ def resample_rows(
     observed : bool (k, count).
     """
     missing = np.isnan(values)
-    if not missing.any():
-        out, seen = resample_block(times, values, rate, grid_rate, first, count)
-        return out, np.tile(seen, (len(out), 1))
-    out = np.zeros((len(values), count), np.float32)
-    observed = np.zeros(out.shape, np.bool_)
+    observed = np.empty((len(values), count), np.bool_)
+    if not np.logical_or.reduce(missing, axis=None):
+        out, observed[:] = resample_block(times, values, rate, grid_rate, first, count)
+        return out, observed
+    out = np.empty(observed.shape, np.float32)
     for row, real in enumerate(~missing):
         one = values[row : row + 1, real]
         out[row : row + 1], observed[row] = resample_block(
             times[real], one, rate, grid_rate, first, count
         )
     return out, observed
-
-
-def cut(
-    signals: Mapping[str, Signal],
-    channels: Sequence[str],
-    rate: float,
-    samples: int,
-    hop_samples: int,
-) -> Iterator[Window]:
-    """The windows of a recording, one every hop.
-
-    The first window starts at the first grid point at or after the earliest sample.
-    Only full windows are given, those whose last grid point is not past the last
-    sample; a recording that is shorter than one window gives exactly one.
-
-    Parameters
-    ----------
-    signals : what was recorded, by channel; a channel that is not there is unobserved.
-    channels : the rows of a window, in order.
-    rate : grid rate in Hz.
-    samples, hop_samples : length of a window and distance between two, in grid points.
-
-    Raises
-    ------
-    InputError
-        None of the channels was recorded, or they cannot be on one clock.
-    """
-    used = {name: signals[name] for name in channels if name in signals}
-    for name, signal in used.items():
-        if not isinstance(signal, Signal):
-            raise InputError(
-                f"{name!r} is a {type(signal).__name__}; a recording is made of signals: "
-                "Signal(values, times, rate) or Signal.regular(values, rate)"
-            )
-    if not any(len(signal.times) for signal in used.values()):
-        raise InputError(
-            f"no samples of {', '.join(channels)} among {', '.join(signals) or 'no signals'}"
-        )
-    earliest = min(float(s.times[0]) for s in used.values() if len(s.times))
-    latest = max(float(s.times[-1]) for s in used.values() if len(s.times))
-    if latest - earliest > LONGEST:
-        raise InputError(
-            f"the samples span {latest - earliest:.0f} s, from {earliest} to {latest}: "
-            "all channels of a recording must be on one clock"
-        )
-    first = math.ceil((earliest - SAME_TIME) * rate)
-    last = math.floor((latest + SAME_TIME) * rate)
-    windows = max(1, (last - first + 1 - samples) // hop_samples + 1)
-    return _cut(used, channels, rate, samples, hop_samples, first, windows)
-
-
-def _cut(
-    signals: Mapping[str, Signal],
-    channels: Sequence[str],
-    rate: float,
-    samples: int,
-    hop: int,
-    first: int,
-    windows: int,
-) -> Iterator[Window]:
-    at_once = max(1, (BLOCK - samples) // hop + 1)
-    for done in range(0, windows, at_once):
-        block = min(at_once, windows - done)
-        begin = first + done * hop
-        count = (block - 1) * hop + samples
-        values = np.zeros((len(channels), count), np.float32)
-        observed = np.zeros((len(channels), count), np.bool_)
-        for row, name in enumerate(channels):
-            if name in signals:
-                values[row], observed[row] = resample(signals[name], rate, begin, count)
-        for k in range(0, block * hop, hop):
-            part = slice(k, k + samples)
-            yield Window(
-                np.ascontiguousarray(values[:, part]),
-                np.ascontiguousarray(observed[:, part]),
-                (begin + k) / rate,
-            )

@@ -6,7 +6,6 @@ What a caller gives comes in; `values` without NaN or infinity and `observed` go
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,23 +16,6 @@ from onwrist_runtime.errors import InputError
 
 # Squares and sums of squares of a window stay finite in float32.
 LARGEST = 1e15
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """What was seen of each channel during one window.
-
-    Attributes
-    ----------
-    values : float32 (channels, samples), in each channel's unit; 0 where not observed.
-    observed : bool, the same shape; True where the grid point lies within one native
-        sampling period of real samples.
-    start : float64 seconds of the first grid point; None if unknown.
-    """
-
-    values: NDArray[np.float32]
-    observed: NDArray[np.bool_]
-    start: float | None
 
 
 def as_array(what: str, given: ArrayLike) -> NDArray[Any]:
@@ -50,6 +32,11 @@ def whole(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     everything = np.ones(shape, np.bool_)
     everything.flags.writeable = False
     return everything
+
+
+def shares(observed: NDArray[np.bool_]) -> list[float]:
+    """Which share of the samples of each channel was observed: (C, N) in, C numbers out."""
+    return [count / observed.shape[1] for count in np.add.reduce(observed, 1).tolist()]
 
 
 def as_float32(values: ArrayLike) -> NDArray[np.float32]:

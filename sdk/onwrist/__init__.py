@@ -22,11 +22,13 @@ from onwrist_runtime.errors import (
 )
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.stream import Counters, Stream
 from onwrist_runtime.timeline import Signal
 
 __all__ = [
     "BundleError",
     "CheckpointError",
+    "Counters",
     "EngineError",
     "InputError",
     "Label",
@@ -38,6 +40,7 @@ __all__ = [
     "Recording",
     "RecordingError",
     "Signal",
+    "Stream",
     "TaskResult",
     "load",
 ]

@@ -1,15 +1,15 @@
-"""Signals at the border, the windows of a recording, and what the resampler guarantees."""
+"""Signals at the border, and what the resampler guarantees."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.resampling import reach
-from onwrist_runtime.timeline import Signal, cut, resample
+from onwrist_runtime.timeline import Signal, resample
 
 GRID = 25.0
 RATES = (4.0, 20.0, 25.0, 32.0, 64.0, 125.0)
@@ -287,73 +287,3 @@ def test_regular_signals_need_an_honest_start():
     with pytest.raises(InputError, match="float32"):
         Signal.regular(np.ones(3), 4.0, start=np.float32(1e9))
     np.testing.assert_array_equal(Signal.regular(np.ones(3), 4.0, 10).times, [10, 10.25, 10.5])
-
-
-# Windows of a recording
-
-
-def test_windows_lie_on_the_clocks_grid():
-    signals = {
-        "ppg": Signal.regular(np.ones(64 * 20), 64.0, start=EPOCH),
-        "temp": Signal.regular(np.ones(4 * 25), 4.0, start=EPOCH + 1.3),
-    }
-    windows = list(cut(signals, ("ppg", "temp", "eda"), GRID, 256, 128))
-    starts = [w.start for w in windows]
-    assert EPOCH <= starts[0] < EPOCH + 1 / GRID
-    np.testing.assert_allclose(np.array(starts) * GRID % 1, 0, atol=1e-4)
-    np.testing.assert_allclose(np.diff(starts), 128 / GRID, atol=1e-6)
-    end = max(s.times[-1] for s in signals.values())
-    assert starts[-1] + 255 / GRID <= end < starts[-1] + (255 + 128) / GRID
-    assert all(w.values.shape == w.observed.shape == (3, 256) for w in windows)
-    assert not any(w.observed[2].any() for w in windows)
-    assert windows[0].observed[0].all()
-    assert not windows[0].observed[1, :20].any()
-
-
-@settings(max_examples=50)
-@given(signal=signals(), hop=st.integers(1, 80), samples=st.integers(1, 300))
-def test_windows_are_the_resampled_recording_cut_up(signal, hop, samples):
-    windows = list(cut({"x": signal}, ["x"], GRID, samples, hop))
-    first = round(windows[0].start * GRID)
-    count = (len(windows) - 1) * hop + samples
-    values, observed = resample(signal, GRID, first, count)
-    for k, window in enumerate(windows):
-        part = slice(k * hop, k * hop + samples)
-        assert window.values[0].tobytes() == values[part].tobytes()
-        assert window.observed[0].tobytes() == observed[part].tobytes()
-        assert window.start == (first + k * hop) / GRID
-
-
-def test_long_recordings_are_cut_in_blocks_without_a_seam():
-    signal = tone(1.1, 32.0, 3000.0)
-    windows = list(cut({"x": signal}, ["x"], GRID, 250, 250))
-    assert len(windows) == 300
-    joined = np.concatenate([w.values[0] for w in windows])
-    assert joined.tobytes() == resample(signal, GRID, 0, 75_000)[0].tobytes()
-
-
-def test_a_short_recording_gives_one_window():
-    (window,) = cut({"x": Signal.regular(np.ones(64), 64.0)}, ["x"], GRID, 256, 128)
-    assert window.start == 0
-    assert window.observed[0, :25].all()
-    assert not window.observed[0, 26:].any()
-
-
-@pytest.mark.parametrize(
-    ("given_", "message"),
-    [
-        ({}, "no samples of ppg, eda among no signals"),
-        ({"PPG": Signal.regular(np.ones(9), 4.0)}, "no samples of ppg, eda among PPG"),
-        ({"ppg": Signal.regular(np.ones(0), 4.0)}, "no samples of ppg, eda"),
-        (
-            {
-                "ppg": Signal.regular(np.ones(9), 4.0),
-                "eda": Signal.regular(np.ones(9), 4.0, start=EPOCH),
-            },
-            "one clock",
-        ),
-    ],
-)
-def test_recordings_that_cannot_be_cut(given_, message):
-    with pytest.raises(InputError, match=message):
-        list(cut(given_, ("ppg", "eda"), GRID, 256, 128))

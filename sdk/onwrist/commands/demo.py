@@ -6,6 +6,7 @@ The truth is known, ppg drops out for 20 seconds and the thermometer dies.
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from onwrist.recording import Recording
 from onwrist.simulate import simulate
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.timeline import cut
+from onwrist_runtime.timeline import resample
 
 _RUNS = 500
 
@@ -98,14 +99,24 @@ def measure(model: Model, recording: Recording) -> dict[str, Any]:
 
     The two take turns, so that a busy moment of the machine meets both.
     """
-    samples = model.window_samples
-    window = next(iter(cut(recording.signals, model.channels, model.rate, samples, samples)))
-    values = np.where(window.observed, window.values, np.float32(np.nan))
-    observed = window.observed[np.newaxis].astype(np.float32)
-    batch = {"values": window.values[np.newaxis], "observed": observed}
+    first = math.ceil(recording.start * model.rate)
+    shape = len(model.channels), model.window_samples
+    window, observed = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    for row, name in enumerate(model.channels):
+        if name in recording.signals:
+            signal = recording.signals[name]
+            window[row], observed[row] = resample(signal, model.rate, first, shape[1])
+    values = np.where(observed, window, np.float32(np.nan))
+    inputs = {
+        name: np.zeros(shape, np.float32) for name, shape in model.manifest.inputs().items()
+    }
+    inputs |= {
+        "values": window[np.newaxis],
+        "observed": observed[np.newaxis].astype(np.float32),
+    }
     times: dict[str, list[float]] = {"engine": [], "predict": []}
     calls: dict[str, Callable[[], object]] = {
-        "engine": lambda: model.engine.run(batch),
+        "engine": lambda: model.engine.run(inputs),
         "predict": lambda: model.predict(values),
     }
     for _ in range(_RUNS):

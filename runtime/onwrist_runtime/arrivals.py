@@ -1,0 +1,181 @@
+"""What a caller pushes in: stamps and samples of any kind in, checked pieces out.
+
+Everything is checked before anything is taken, piece by piece, so that a day in one call
+needs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.timeline import LATEST, LONGEST, as_times, not_seconds
+from onwrist_runtime.window import LARGEST, as_array, as_float32
+
+PIECE = 16_384  # samples that are taken at a time
+
+
+class Piece(NamedTuple):
+    """Some samples of one push.
+
+    Attributes
+    ----------
+    times : float64 (n,), finite.
+    values : float32 (k, n), finite or NaN.
+    plain : whether times strictly increase and no value is NaN.
+    """
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float32]
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many samples of one sensor a stream holds at once.
+
+    Attributes
+    ----------
+    samples : the most of them.
+    seconds : within so many.
+    """
+
+    samples: int
+    seconds: float
+
+
+class Arrival:
+    """One push, checked.
+
+    Parameters
+    ----------
+    timestamps, samples : what the caller gives: (n,), and (n,) or (n, k).
+    channels : k.
+    newest : the newest stamp that the stream has seen; -inf before the first.
+    lateness : seconds.
+    held, limit : samples that the stream holds of this sensor, and may hold.
+
+    Raises
+    ------
+    InputError
+        Shapes, types, stamps or values cannot be used.
+    """
+
+    def __init__(
+        self,
+        timestamps: ArrayLike,
+        samples: ArrayLike,
+        channels: int,
+        newest: float,
+        lateness: float,
+        held: int,
+        limit: Limit,
+    ) -> None:
+        self._times = as_times(timestamps)
+        self._samples = _columns(samples, channels)
+        count = len(self._times)
+        if self._times.ndim != 1 or len(self._samples) != count:
+            raise InputError(
+                f"samples of shape {np.shape(samples)} and time stamps of shape "
+                f"{self._times.shape}: every sample needs one time stamp"
+            )
+        self._only = None
+        if count <= PIECE and held + count <= limit.samples:
+            if count:
+                self._only = piece = self._piece(slice(None))
+                _check_clock(piece, newest)
+            return
+        mark = newest
+        for piece in self.pieces():
+            kept, newest = _check_clock(piece, newest, lateness)
+            held += kept
+            if newest - mark >= limit.seconds:
+                mark, held = newest, kept
+            elif held > limit.samples:
+                raise InputError(
+                    f"more than {limit.samples} samples within {limit.seconds:.0f} s are more "
+                    "than a stream holds: state the sensor's rate by stream(rates=...), or "
+                    "correct the time stamps"
+                )
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def pieces(self) -> Iterator[Piece]:
+        """The samples in the order in which they were pushed."""
+        if self._only is not None:
+            yield self._only
+            return
+        for begin in range(0, len(self._times), PIECE):
+            yield self._piece(slice(begin, begin + PIECE))
+
+    def _piece(self, part: slice) -> Piece:
+        times = self._times[part].astype(np.float64, copy=False)
+        values = as_float32(self._samples[part])
+        increasing = bool(np.logical_and.reduce(times[1:] > times[:-1]))
+        ends = abs(times[0]) <= LATEST and abs(times[-1]) <= LATEST
+        if not (increasing and ends):
+            beyond = ~(np.abs(times) <= LATEST)
+            if beyond.any():
+                raise InputError(not_seconds(float(times[beyond.argmax()])))
+        # One sum tells that no value is NaN or infinite, as is usual.
+        finite = bool(np.vdot(values, values) < LARGEST)
+        if not finite:
+            magnitude = np.abs(values)
+            beyond = magnitude >= LARGEST
+            if beyond.any():
+                raise InputError(
+                    f"a sample is {values[beyond][0]}; a sample must be below {LARGEST:g} in "
+                    "magnitude, and NaN where it is missing"
+                )
+            finite = not np.isnan(magnitude).any()
+        return Piece(times, values.T, increasing and finite)
+
+
+def _columns(samples: ArrayLike, channels: int) -> NDArray[Any]:
+    array = as_array("samples", samples)
+    if array.ndim == 1 and channels == 1:
+        array = array[:, np.newaxis]
+    if array.ndim != 2 or array.shape[1] != channels:
+        wanted = "(n,)" if channels == 1 else f"(n, {channels})"
+        raise InputError(f"samples of shape {array.shape}; it must be {wanted}")
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"samples must be real numbers (float32), not {array.dtype}")
+    return array
+
+
+def _check_clock(piece: Piece, newest: float, lateness: float = 0.0) -> tuple[int, float]:
+    """How many samples are not late, and the newest stamp after them.
+
+    Raises
+    ------
+    InputError
+        A stamp is so far from the newest one before it that it is of another clock.
+    """
+    times = piece.times
+    if piece.plain:
+        first, last = float(times[0]), float(times[-1])
+        base = first if newest == -np.inf else newest
+        if base - LONGEST <= first and last <= base + LONGEST:
+            return len(times), max(newest, last)
+    real = ~np.isnan(piece.values).all(axis=0)
+    times = times[real]
+    if not len(times):
+        return 0, newest
+    before = np.maximum.accumulate(np.concatenate([[newest], times[:-1]]))
+    if newest == -np.inf:
+        before[0] = times[0]
+    far = np.abs(times - before) > LONGEST
+    if far.any():
+        at = int(far.argmax())
+        raise InputError(
+            f"a time stamp is {times[at]}, but the newest so far is {before[at]}: all sensors "
+            f"of a stream must be on one clock; reset() begins anew"
+        )
+    running = np.maximum(before, times)
+    return int((times >= running - lateness).sum()), float(running[-1])

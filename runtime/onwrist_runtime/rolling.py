@@ -1,0 +1,196 @@
+"""Final grid points in, predictions out: whole windows or steps, and the running baseline.
+
+Everything goes on by the next end that is due, of a window or of a step. What has been done
+is a function of which grid points are final, however many of them became so at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist_runtime.baseline import Baseline
+from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest
+from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.watermark import Timeline
+from onwrist_runtime.window import shares
+
+Mode = Literal["step", "window"]
+Array = NDArray[np.float32]
+Outputs = Mapping[str, Array]
+
+LONGEST_HOP = LONGEST_LATENESS = 86_400.0  # seconds
+AT_ONCE = 4096  # grid points that are resampled at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a stream works, for as long as it lives.
+
+    Attributes
+    ----------
+    mode : "step" runs what is new through a step graph, "window" whole windows.
+    hop : grid points from one prediction to the next; whole steps in step mode.
+    lateness : seconds that a sample may be older than the newest one.
+    rates : nominal native rate of each channel in Hz.
+    """
+
+    mode: Mode
+    hop: int
+    lateness: float
+    rates: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What turns a window into a prediction.
+
+    Attributes
+    ----------
+    run : inputs of the graph in, its outputs out.
+    answer : outputs or None, share observed of each channel, start: the prediction out.
+    """
+
+    run: Callable[[Outputs], Outputs]
+    answer: Callable[[Outputs | None, Sequence[float], float], Prediction]
+
+
+class Rolling:
+    """The last window of the grid, and what the graphs remember of the time before it.
+
+    Attributes
+    ----------
+    done : grid points that were gone through, from the origin on.
+    baseline : None if the graphs take none.
+    state : of the step graph, float32 (1, S); None in window mode.
+    coverage, end : of the last prediction; zeros and None before one.
+    """
+
+    def __init__(self, manifest: Manifest, settings: Settings, runner: Runner) -> None:
+        self._rate, self._samples, self._hop = manifest.rate, manifest.samples, settings.hop
+        self._runner = runner
+        channels = len(manifest.channels)
+        # The last window lies before this column; grid points after it are yet to be used.
+        self._column = manifest.samples
+        self._values = np.zeros((channels, manifest.samples), np.float32)
+        self._observed = np.zeros((channels, manifest.samples), np.bool_)
+        self.done = 0
+        self.baseline: Baseline | None = None
+        if manifest.baseline is not None:
+            seconds, samples = manifest.baseline.seconds, manifest.baseline.samples
+            self.baseline = Baseline(channels, manifest.rate, seconds, samples)
+        self._step: int | None = None
+        self.state: Array | None = None
+        if settings.mode == "step" and manifest.step is not None:
+            self._step = manifest.step.samples
+            self.state = np.zeros((1, manifest.step.state), np.float32)
+        self.coverage: tuple[float, ...] = (0.0,) * channels
+        self.end: float | None = None
+
+    @property
+    def grid(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Values and observed (C, samples) of the last window's time."""
+        last = slice(self._column - self._samples, self._column)
+        return self._values[:, last], self._observed[:, last]
+
+    @grid.setter
+    def grid(self, window: tuple[Array, NDArray[np.bool_]]) -> None:
+        self._values, self._observed = window
+        self._column = self._samples
+
+    def advance(self, timeline: Timeline) -> Iterator[Prediction]:
+        """Go on to the last end that is due.
+
+        Raises
+        ------
+        EngineError
+            The engine failed; all is as it was after the prediction before.
+        """
+        while timeline.origin is not None:
+            available = timeline.final - timeline.origin
+            stop, due = self.done, self._due(self.done)
+            while due <= available and (due <= self.done + AT_ONCE or stop == self.done):
+                stop, due = due, self._due(due)
+            if stop == self.done:
+                return
+            new = timeline.resample(timeline.origin + self.done, stop - self.done)
+            values, observed = self.grid
+            self._values = np.concatenate([values, new[0]], axis=1)
+            self._observed = np.concatenate([observed, new[1]], axis=1)
+            self._column = self._samples
+            while self.done < stop:
+                prediction = self._go_on(timeline.origin)
+                if prediction is not None:
+                    yield prediction
+            timeline.forget(timeline.origin + stop)
+
+    def _due(self, done: int) -> int:
+        """The end of the next step, or of the next window if that is not far."""
+        if self._step is not None:
+            return done + self._step
+        past = done - self._samples  # the end of the first window
+        to_next = -past if past < 0 else self._hop - past % self._hop
+        return done + min(to_next, self._samples)
+
+    def _go_on(self, origin: int) -> Prediction | None:
+        due = self._due(self.done)
+        column = self._column + due - self.done
+        past = due - self._samples
+        remembered = None if self.baseline is None else self.baseline.state
+        inputs = self._update_baseline(due, column)
+        prediction = None
+        try:
+            if self._step is not None:
+                outputs = self._run_step(column, inputs)
+                if past >= 0 and past % self._hop == 0:
+                    prediction = self._answer(outputs, column, origin + past)
+                self.state = outputs[NEXT_STATE]
+            elif past >= 0 and past % self._hop == 0:
+                prediction = self._predict(column, inputs, origin + past)
+        except BaseException:
+            if self.baseline is not None and remembered is not None:
+                self.baseline.state = remembered
+            raise
+        self.done, self._column = due, column
+        if prediction is not None:
+            self.coverage, self.end = tuple(prediction.coverage.values()), prediction.end
+        return prediction
+
+    def _predict(self, column: int, inputs: dict[str, Array], first: int) -> Prediction:
+        part = slice(column - self._samples, column)
+        coverage = shares(self._observed[:, part])
+        outputs = None
+        if any(coverage):
+            inputs["values"] = np.ascontiguousarray(self._values[np.newaxis, :, part])
+            inputs["observed"] = self._observed[np.newaxis, :, part].astype(np.float32)
+            outputs = self._runner.run(inputs)
+        return self._runner.answer(outputs, coverage, first / self._rate)
+
+    def _run_step(self, column: int, inputs: dict[str, Array]) -> Outputs:
+        assert self._step is not None
+        assert self.state is not None
+        part = slice(column - self._step, column)
+        inputs["values"] = np.ascontiguousarray(self._values[np.newaxis, :, part])
+        inputs["observed"] = self._observed[np.newaxis, :, part].astype(np.float32)
+        inputs[STATE] = self.state
+        return self._runner.run(inputs)
+
+    def _answer(self, outputs: Outputs, column: int, first: int) -> Prediction:
+        coverage = shares(self._observed[:, column - self._samples : column])
+        given = outputs if any(coverage) else None
+        return self._runner.answer(given, coverage, first / self._rate)
+
+    def _update_baseline(self, due: int, column: int) -> dict[str, Array]:
+        """Take the blocks that end up to `due`; the graph's input for it."""
+        if self.baseline is None:
+            return {}
+        block = self.baseline.samples
+        for end in range((self.done // block + 1) * block, due + 1, block):
+            stop = column - (due - end)
+            part = slice(stop - block, stop)
+            self.baseline.update(self._values[:, part], self._observed[:, part])
+        return {"baseline": self.baseline.input}

@@ -1,0 +1,415 @@
+"""A live stream: bursts of samples in as they arrive, predictions out as they come due."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from onwrist_runtime import saved
+from onwrist_runtime.arrivals import PIECE, Arrival, Limit
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.rolling import Mode, Rolling, Runner, Settings
+from onwrist_runtime.timeline import LONGEST, Signal
+from onwrist_runtime.watermark import Sensor, Tally, Timeline
+
+AT_ONCE = 64  # predictions that a call computes before it returns
+FASTEST = 1000.0  # Hz: any sensor may be so fast, or four times what is stated of it
+SAME_RATE = 0.02  # share that a recording's rate may be off the stream's
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What became of the samples of one channel so far.
+
+    Attributes
+    ----------
+    samples : how many were used; those that are NaN are none.
+    late : dropped, since they were older than the newest stamp by more than the lateness.
+    duplicate : dropped, since there was another at the same stamp.
+    repaired : among those used, how many had a stamp off the line of the sensor's clock.
+    """
+
+    samples: int
+    late: int
+    duplicate: int
+    repaired: int
+
+
+class Stream:
+    """Predictions from samples that arrive in bursts, late, twice or out of order.
+
+    Made by `Model.stream`. Calls from several threads take turns. A call computes 64
+    predictions at most before it returns; where more are due, they are computed as the
+    iterator is read, and until then every other call but `reset` is refused.
+    """
+
+    def __init__(
+        self, manifest: Manifest, settings: Settings, runner: Runner, bundle: str
+    ) -> None:
+        self._manifest, self._settings, self._runner = manifest, settings, runner
+        self._bundle = bundle
+        self._names = tuple(channel.name for channel in manifest.channels)
+        self._lock = threading.RLock()
+        self._unfinished: Iterator[Prediction] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """The first state."""
+        manifest, settings = self._manifest, self._settings
+        sensors = sensors_of(manifest, settings.rates)
+        tallies = tuple(Tally() for _ in self._names)
+        self._timeline = Timeline(sensors, tallies, manifest.rate, settings.lateness)
+        self._rolling = Rolling(manifest, settings, self._runner)
+        self._targets = _targets(manifest, sensors)
+
+    # What goes in
+
+    def push(
+        self, name: str, timestamps: ArrayLike, samples: ArrayLike
+    ) -> Iterator[Prediction]:
+        """Take samples of one sensor or channel, and predict what has come due.
+
+        Parameters
+        ----------
+        name : of a channel, or of a sensor.
+        timestamps : float64 (n,), seconds, in any order, of one clock for all sensors.
+        samples : (n,), or (n, channels) for a sensor of several; NaN where missing.
+
+        Returns
+        -------
+        predictions : in the order of time.
+
+        Raises
+        ------
+        InputError
+            They cannot be used, or the stream was flushed. The stream is as before.
+        EngineError
+            The engine failed. The samples were taken; the next call tries again.
+        """
+        with self._lock:
+            self._refuse_unless_open()
+            sensor, axis = self._target(name)
+            count = len(sensor.rows) if axis is None else 1
+            arrival = self._arrival(name, timestamps, samples, sensor, count)
+            return self._eagerly(self._push(sensor, axis, arrival))
+
+    def push_recording(self, signals: Mapping[str, Signal]) -> Iterator[Prediction]:
+        """Take a recording as if its samples came one by one in the order of time.
+
+        Parameters
+        ----------
+        signals : what was recorded, by channel; other names are not used.
+
+        Raises
+        ------
+        InputError
+            None of the channels was recorded, or at another rate, or on another clock than
+            what came before, or the stream was flushed. The stream is as before.
+        """
+        with self._lock:
+            self._refuse_unless_open()
+            used = self._used(signals)
+            for name, signal in used.items():
+                self._arrival(name, signal.times, signal.values, self._targets[name][0], 1)
+            return self._eagerly(self._push_recording(used))
+
+    def flush(self, at_least_one: bool = False) -> Iterator[Prediction]:
+        """Settle every sample, and predict on the windows that they complete.
+
+        After this nothing can be pushed until `reset`.
+
+        Parameters
+        ----------
+        at_least_one : where samples came, but for less than one window, give one whose
+            rest is unobserved, as for a whole recording that is so short.
+
+        Raises
+        ------
+        InputError
+            An iterator of this stream was not read to its end.
+        """
+        with self._lock:
+            self._refuse_while_unfinished()
+            self._timeline.finish(self._manifest.samples if at_least_one else 0)
+            return self._eagerly(self._flush())
+
+    def reset(self) -> None:
+        """Begin anew, as a new stream does; what an unread iterator had left is dropped."""
+        with self._lock:
+            self._unfinished = None
+            self._begin()
+
+    def save(self) -> bytes:
+        """All of the stream in some kilobytes, for `Model.restore_stream`.
+
+        Raises
+        ------
+        InputError
+            An iterator of this stream was not read to its end.
+        """
+        with self._lock:
+            self._refuse_while_unfinished()
+            return saved.write(
+                self._bundle, self._manifest, self._settings, self._timeline, self._rolling
+            )
+
+    def restore(self, record: saved.Record) -> None:
+        """Become the stream that was saved; `Model.restore_stream` calls it on a new one."""
+        saved.fill(record, self._timeline, self._rolling)
+
+    # What is going on
+
+    @property
+    def mode(self) -> Mode:
+        """Whether predictions are made step by step, or window by window."""
+        return self._settings.mode
+
+    @property
+    def hop(self) -> float:
+        """Seconds from one prediction to the next."""
+        return self._settings.hop / self._manifest.rate
+
+    @property
+    def lateness(self) -> float:
+        """Seconds that a sample may be older than the newest one."""
+        return self._settings.lateness
+
+    @property
+    def coverage(self) -> dict[str, float]:
+        """Share of the last window's grid points that were observed, by channel."""
+        return dict(zip(self._names, self._rolling.coverage, strict=True))
+
+    @property
+    def staleness(self) -> dict[str, float | None]:
+        """Seconds from a channel's last sample to the newest of all; None without one."""
+        with self._lock:
+            newest = self._timeline.newest
+            return {
+                name: None if tally.last is None else newest - tally.last
+                for name, tally in zip(self._names, self._timeline.tallies, strict=True)
+            }
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the end of the last prediction to the newest sample."""
+        with self._lock:
+            end = self._rolling.end
+            return None if end is None else self._timeline.newest - end
+
+    @property
+    def counters(self) -> dict[str, Counters]:
+        """What became of the samples, by channel."""
+        with self._lock:
+            return {
+                name: Counters(tally.samples, tally.late, tally.duplicate, tally.repaired)
+                for name, tally in zip(self._names, self._timeline.tallies, strict=True)
+            }
+
+    @property
+    def baseline(self) -> NDArray[np.float64]:
+        """Running mean and scale (C, 2) of each channel; NaN where unknown."""
+        with self._lock:
+            baseline = self._rolling.baseline
+            if baseline is None:
+                return np.full((len(self._names), 2), np.nan)
+            return np.stack([baseline.mean, baseline.scale], axis=1)
+
+    # How it works
+
+    def _push(self, sensor: Sensor, axis: int | None, arrival: Arrival) -> Iterator[Prediction]:
+        for times, values, plain in arrival.pieces():
+            if axis is not None:
+                values, plain = _among(sensor, [(axis, values[0])]), False
+            self._timeline.take(sensor, times, values, plain)
+            yield from self._rolling.advance(self._timeline)
+
+    def _push_recording(self, signals: Mapping[str, Signal]) -> Iterator[Prediction]:
+        timeline = self._timeline
+        tracks = _tracks(signals, self._targets)
+        taken = [0] * len(tracks)
+        while True:
+            # A piece of what has the most samples, and everything else up to its end.
+            ends = [
+                float(times[min(done + PIECE, len(times)) - 1])
+                for (_, times, _), done in zip(tracks, taken, strict=True)
+                if done < len(times)
+            ]
+            if not ends:
+                return
+            floor = timeline.newest - timeline.lateness
+            for k, (sensor, times, axes) in enumerate(tracks):
+                part = slice(taken[k], int(times.searchsorted(min(ends), "right")))
+                if part.start < part.stop:
+                    values = _among(sensor, [(axis, all_[part]) for axis, all_ in axes])
+                    plain = not np.isnan(values).any()
+                    timeline.take(sensor, times[part], values, plain, floor)
+                    taken[k] = part.stop
+            yield from self._rolling.advance(timeline)
+
+    def _flush(self) -> Iterator[Prediction]:
+        yield from self._rolling.advance(self._timeline)
+        self._timeline.count_rest()
+
+    def _eagerly(self, work: Iterator[Prediction]) -> Iterator[Prediction]:
+        """Do the work at once if it is little; else leave the rest to who reads on."""
+        ready = list(islice(work, AT_ONCE + 1))
+        if len(ready) <= AT_ONCE:
+            return iter(ready)
+        self._unfinished = work
+        return self._rest(ready, work)
+
+    def _rest(
+        self, ready: Sequence[Prediction], work: Iterator[Prediction]
+    ) -> Iterator[Prediction]:
+        yield from ready
+        while True:
+            with self._lock:
+                if self._unfinished is not work:
+                    return
+                try:
+                    prediction = next(work)
+                except BaseException as stop:
+                    self._unfinished = None
+                    if isinstance(stop, StopIteration):
+                        return
+                    raise
+            yield prediction
+
+    # What is refused
+
+    def _refuse_unless_open(self) -> None:
+        self._refuse_while_unfinished()
+        if self._timeline.finished:
+            raise InputError("this stream was flushed; reset() begins anew")
+
+    def _refuse_while_unfinished(self) -> None:
+        if self._unfinished is not None:
+            raise InputError(
+                "predictions of an earlier call are still to come: read its iterator to the "
+                "end first, or reset()"
+            )
+
+    def _target(self, name: str) -> tuple[Sensor, int | None]:
+        """The sensor of a name, and which of its axes if it is one of several."""
+        target = self._targets.get(name) if isinstance(name, str) else None
+        if target is None:
+            sensors = dict.fromkeys(c.sensor for c in self._manifest.channels)
+            raise InputError(
+                f"there is no channel or sensor {name!r}; this model knows the channels "
+                f"{', '.join(self._names)} and the sensors {', '.join(sensors)}"
+            )
+        return target
+
+    def _arrival(
+        self, name: str, times: ArrayLike, samples: ArrayLike, sensor: Sensor, count: int
+    ) -> Arrival:
+        newest, lateness = self._timeline.newest, self._settings.lateness
+        held = len(sensor.samples)
+        try:
+            return Arrival(times, samples, count, newest, lateness, held, self._limit(sensor))
+        except InputError as error:
+            raise InputError(f"{name!r}: {error}") from None
+
+    def _limit(self, sensor: Sensor) -> Limit:
+        seconds = 2 * self._manifest.samples / self._manifest.rate + self._settings.lateness
+        seconds += 2 * (sensor.back + sensor.reach)
+        fastest = max(FASTEST, 4 * sensor.rate)
+        return Limit(int(seconds * fastest) + 2 * PIECE, seconds)
+
+    def _used(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
+        if not isinstance(signals, Mapping):
+            raise InputError(
+                f"a recording is its signals by channel, not a {type(signals).__name__}"
+            )
+        used = {name: signals[name] for name in self._names if name in signals}
+        for name, signal in used.items():
+            if not isinstance(signal, Signal):
+                raise InputError(
+                    f"{name!r} is a {type(signal).__name__}; a recording is made of signals: "
+                    "Signal(values, times, rate) or Signal.regular(values, rate)"
+                )
+            rate = self._settings.rates[self._names.index(name)]
+            if abs(signal.rate / rate - 1) > SAME_RATE:
+                raise InputError(
+                    f"{name!r} was recorded at {signal.rate:g} Hz, but this stream takes it at "
+                    f"{rate:g} Hz; make one with stream(rates={{{name!r}: {signal.rate:g}}})"
+                )
+        used = {name: signal for name, signal in used.items() if _has_samples(signal)}
+        if not used:
+            raise InputError(
+                f"no samples of {', '.join(self._names)} among "
+                f"{', '.join(map(str, signals)) or 'no signals'}"
+            )
+        earliest = min(float(signal.times[0]) for signal in used.values())
+        latest = max(float(signal.times[-1]) for signal in used.values())
+        newest = self._timeline.newest
+        base = earliest if newest == -np.inf else newest
+        if earliest < base - LONGEST or latest > base + LONGEST:
+            since = "" if newest == -np.inf else f", and the newest before is at {newest}"
+            raise InputError(
+                f"the samples span {latest - earliest:.0f} s, from {earliest} to {latest}"
+                f"{since}: all channels of a recording must be on one clock"
+            )
+        return used
+
+
+def sensors_of(manifest: Manifest, rates: Sequence[float]) -> tuple[Sensor, ...]:
+    """What samples together: channels of one sensor, at one rate."""
+    groups: dict[tuple[str, float], list[int]] = {}
+    for row, channel in enumerate(manifest.channels):
+        groups.setdefault((channel.sensor, rates[row]), []).append(row)
+    return tuple(Sensor.of(rows, rate, manifest.rate) for (_, rate), rows in groups.items())
+
+
+def _targets(
+    manifest: Manifest, sensors: Sequence[Sensor]
+) -> dict[str, tuple[Sensor, int | None]]:
+    """What a name of `push` means: a whole sensor, or one axis of it."""
+    targets: dict[str, tuple[Sensor, int | None]] = {}
+    for sensor in sensors:
+        for axis, row in enumerate(sensor.rows):
+            channel = manifest.channels[row]
+            targets[channel.sensor] = sensor, None
+            targets[channel.name] = sensor, axis if len(sensor.rows) > 1 else None
+    return targets
+
+
+def _has_samples(signal: Signal) -> bool:
+    values = signal.values
+    return any(
+        not np.isnan(values[begin : begin + PIECE]).all()
+        for begin in range(0, len(values), PIECE)
+    )
+
+
+def _among(
+    sensor: Sensor, axes: Sequence[tuple[int, NDArray[np.float32]]]
+) -> NDArray[np.float32]:
+    """Values (k, n) of all axes of a sensor, NaN where one is not given."""
+    values = np.full((len(sensor.rows), len(axes[0][1])), np.nan, np.float32)
+    for axis, given in axes:
+        values[axis] = given
+    return values
+
+
+def _tracks(
+    signals: Mapping[str, Signal], targets: Mapping[str, tuple[Sensor, int | None]]
+) -> list[tuple[Sensor, NDArray[np.float64], list[tuple[int, NDArray[np.float32]]]]]:
+    """What is taken together: axes of one sensor that have the same stamps."""
+    tracks: list[tuple[Sensor, NDArray[np.float64], list[tuple[int, NDArray[np.float32]]]]] = []
+    for name, signal in signals.items():
+        sensor, axis = targets[name]
+        for other, times, axes in tracks:
+            if other is sensor and np.array_equal(times, signal.times):
+                axes.append((axis or 0, signal.values))
+                break
+        else:
+            tracks.append((sensor, signal.times, [(axis or 0, signal.values)]))
+    return tracks

@@ -1,0 +1,258 @@
+"""Samples of all sensors in as they arrive, grid blocks that will never change out.
+
+- newest: the newest stamp of all sensors so far. A sample that is older than the newest
+  stamp before it, or its own, by more than the lateness is late: counted and dropped.
+- watermark: newest less lateness. A sample below it is settled: nothing older than it, and
+  nothing between it and its neighbours, can be accepted any more.
+- origin: the first grid point at or after the earliest sample, once that is settled.
+- final: a grid point is final when all stamps that can reach its value, in any channel that
+  the stream could have, lie below the watermark. Which channels really send samples plays
+  no part.
+
+So what a grid point is does not depend on how the samples were split or ordered on their
+way here, as long as none came late.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist_runtime.clock import HISTORY, strays
+from onwrist_runtime.resampling import SAME_TIME, reach
+from onwrist_runtime.samples import Samples
+from onwrist_runtime.timeline import resample_rows
+
+Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+@dataclass(slots=True)
+class Sensor:
+    """Channels that share stamps and rate.
+
+    Attributes
+    ----------
+    rows : their rows of the window, ascending.
+    rate : nominal native sampling rate in Hz.
+    reach : seconds past a grid point within which a stamp can change its value.
+    back : seconds before a grid point after which a sample plays no part.
+    samples : what is still needed.
+    """
+
+    rows: tuple[int, ...]
+    rate: float
+    reach: float
+    back: float
+    samples: Samples
+
+    @classmethod
+    def of(cls, rows: Sequence[int], rate: float, grid_rate: float) -> Sensor:
+        ahead = reach(rate, grid_rate)
+        # A run in which stamps are repaired has steps of less than 3 / 2 periods.
+        back = ahead + 1.5 * (HISTORY + 1) / rate
+        return cls(tuple(rows), rate, ahead, back, Samples(len(rows)))
+
+    @property
+    def where(self) -> slice | list[int]:
+        """The rows as an index, which is cheaper where they follow each other."""
+        first, last = self.rows[0], self.rows[-1]
+        together = last - first + 1 == len(self.rows)
+        return slice(first, last + 1) if together else list(self.rows)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of one channel's samples.
+
+    Attributes
+    ----------
+    samples, late, duplicate, repaired : how many were used, came too late, came twice, and
+        had stamps that were off the line of their clock.
+    last : stamp of the newest sample; None before the first.
+    """
+
+    samples: int = 0
+    late: int = 0
+    duplicate: int = 0
+    repaired: int = 0
+    last: float | None = None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """All sensors of a stream on one clock.
+
+    Attributes
+    ----------
+    sensors : they hold the samples.
+    tallies : of each channel, by row.
+    rate : of the grid, in Hz.
+    lateness : seconds.
+    newest : -inf before the first sample.
+    origin : None before it is known.
+    finished : no more samples will come, and all are settled.
+    repaired_to : stamps below were looked at for repair.
+    least : once finished, so many grid points are final from the origin on, even if they
+        lie past the newest sample.
+    """
+
+    sensors: tuple[Sensor, ...]
+    tallies: tuple[Tally, ...]
+    rate: float
+    lateness: float
+    newest: float = -math.inf
+    origin: int | None = None
+    finished: bool = False
+    repaired_to: float = -math.inf
+    least: int = 0
+    _reach: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reach = max(sensor.reach for sensor in self.sensors) + SAME_TIME
+
+    def take(
+        self,
+        sensor: Sensor,
+        times: NDArray[np.float64],
+        values: NDArray[np.float32],
+        plain: bool,
+        floor: float | None = None,
+    ) -> None:
+        """Take samples of one sensor.
+
+        Parameters
+        ----------
+        times : float64 (n,).
+        values : float32 (k, n), NaN where a channel has no sample.
+        plain : whether times strictly increase and no value is NaN.
+        floor : stamps below are late; None if each newer stamp of these makes older ones
+            that follow it late.
+        """
+        tallies = [self.tallies[row] for row in sensor.rows]
+        least = self.newest - self.lateness if floor is None else floor
+        if not (plain and times[0] >= least):
+            real = ~np.isnan(values)
+            some = np.logical_or.reduce(real)
+            if not some.all():
+                times, values, real = times[some], values[:, some], real[:, some]
+                if not len(times):
+                    return
+            if floor is None:
+                running = np.maximum(np.maximum.accumulate(times), self.newest)
+                late = times < running - self.lateness
+            else:
+                late = times < floor
+            if late.any():
+                for tally, count in zip(tallies, (real & late).sum(axis=1), strict=True):
+                    tally.late += int(count)
+                times, values, real = times[~late], values[:, ~late], real[:, ~late]
+                if not len(times):
+                    return
+            self._add(sensor, tallies, times, values, real)
+        else:
+            samples, last = sensor.samples, float(times[-1])
+            if not len(samples) or times[0] > samples.times[-1]:
+                samples.append(times, values)
+                for tally in tallies:
+                    tally.samples += len(times)
+                    if tally.last is None or last > tally.last:
+                        tally.last = last
+                if last > self.newest:
+                    self.newest = last
+            else:
+                self._add(sensor, tallies, times, values, np.ones(values.shape, np.bool_))
+        if self.origin is None:
+            self._settle_origin()
+
+    def _add(
+        self,
+        sensor: Sensor,
+        tallies: Sequence[Tally],
+        times: NDArray[np.float64],
+        values: NDArray[np.float32],
+        real: NDArray[np.bool_],
+    ) -> None:
+        duplicates = sensor.samples.merge(times, values)
+        for tally, mine, twice in zip(tallies, real, duplicates.tolist(), strict=True):
+            if mine.any():
+                tally.samples += int(mine.sum()) - twice
+                tally.duplicate += twice
+                last = float(times[mine].max())
+                tally.last = last if tally.last is None else max(tally.last, last)
+        self.newest = max(self.newest, float(times.max()))
+
+    def finish(self, least: int = 0) -> None:
+        """Settle all samples: no more will come."""
+        self.finished, self.least = True, least
+        if self.origin is None:
+            self._settle_origin()
+
+    def _settle_origin(self) -> None:
+        watermark = math.inf if self.finished else self.newest - self.lateness
+        first = [float(s.samples.times[0]) for s in self.sensors if len(s.samples)]
+        if first and min(first) < watermark:
+            self.origin = math.ceil((min(first) - SAME_TIME) * self.rate)
+
+    @property
+    def final(self) -> int:
+        """The grid points before this one, from the origin on, will never change."""
+        assert self.origin is not None
+        if self.finished:
+            past = math.floor((self.newest + SAME_TIME) * self.rate) + 1
+            return max(past, self.origin + self.least)
+        return math.ceil((self.newest - self.lateness - self._reach) * self.rate)
+
+    def resample(self, first: int, count: int) -> Grid:
+        """Values and observed (C, count) at grid points from `first` on, all of them final."""
+        values = np.zeros((len(self.tallies), count), np.float32)
+        observed = np.zeros(values.shape, np.bool_)
+        end = (first + count) / self.rate
+        for sensor in self.sensors:
+            times = sensor.samples.times
+            near = int(times.searchsorted(end + sensor.reach))
+            if near:
+                where = sensor.where
+                values[where], observed[where] = resample_rows(
+                    times[:near],
+                    sensor.samples.values[:, :near],
+                    sensor.rate,
+                    self.rate,
+                    first,
+                    count,
+                )
+        return values, observed
+
+    def forget(self, first: int) -> None:
+        """Drop what no grid point from `first` on needs."""
+        before = first / self.rate
+        self._count_repaired(before)
+        for sensor in self.sensors:
+            sensor.samples.drop(before - sensor.back)
+
+    def count_rest(self) -> None:
+        """Look for repair at what is left, once all samples are settled."""
+        self._count_repaired(math.inf)
+
+    def _count_repaired(self, before: float) -> None:
+        for sensor in self.sensors:
+            times = sensor.samples.times
+            begin, end = times.searchsorted((self.repaired_to, before))
+            if begin == end:
+                continue
+            values = sensor.samples.values[:, :end]
+            missing = np.isnan(values)
+            if not missing.any():
+                since = max(begin - HISTORY, 0)
+                count = int(strays(times[since:end], sensor.rate)[begin - since :].sum())
+                for row in sensor.rows:
+                    self.tallies[row].repaired += count
+                continue
+            for row, real in zip(sensor.rows, ~missing, strict=True):
+                mine = strays(times[:end][real], sensor.rate)
+                new = times[:end][real] >= self.repaired_to
+                self.tallies[row].repaired += int((mine & new).sum())
+        self.repaired_to = before
