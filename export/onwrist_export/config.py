@@ -17,7 +17,7 @@ from onwrist_export.model.himae import HiMAEConfig
 from onwrist_export.model.normalize import Scaling
 from onwrist_runtime import manifest_json
 from onwrist_runtime.errors import BundleError, InputError
-from onwrist_runtime.manifest import Channel, Record, Task
+from onwrist_runtime.manifest import Baseline, Channel, Record, Task
 
 DEFAULT = Path(__file__).with_name("wrist-himae.toml")
 
@@ -124,6 +124,7 @@ class Config(Record, kw_only=True):
     pretrain: Pretraining
     train: Tuning
     classify: Budget
+    baseline: Baseline | None = None
     step: Step | None = None
     caveats: str = ""
 
@@ -232,6 +233,8 @@ def check(config: Config) -> None:
         manifest_json.check_channels(channels)
         tasks = [_described(task) for task in config.tasks]
         manifest_json.check_tasks(tasks, config.channel_names)
+        if config.baseline is not None:
+            manifest_json.check_baseline(config.baseline, window.samples)
     except BundleError as error:
         raise InputError(str(error).removeprefix("manifest.json: ")) from None
     _check_numbers(config)
@@ -250,6 +253,8 @@ def check(config: Config) -> None:
     both = sorted({*config.split.test} & {*config.split.validation})
     if both:
         raise InputError(f"split: {', '.join(both)} in both test and validation")
+    if config.baseline is not None and all(task.kind == "rate" for task in config.tasks):
+        raise InputError("baseline: no class task is there to read it; leave [baseline] out")
     _check_step(config)
     for task in config.tasks:
         _check_task(task, window)

@@ -23,6 +23,7 @@ from onwrist_runtime.manifest import (
     NEXT_STATE,
     PARITY_FILE,
     STATE,
+    Baseline,
     Channel,
     Manifest,
     Stage,
@@ -209,18 +210,9 @@ def _check_task(task: Task, channels: Sequence[str]) -> None:
 
 def check_streaming(manifest: Manifest) -> None:
     """Raise BundleError unless baseline and step fit the window."""
-    baseline, step, most = manifest.baseline, manifest.step, manifest.samples
-    if baseline is not None:
-        _require(
-            math.isfinite(baseline.seconds) and 0 < baseline.seconds <= LONGEST_BASELINE,
-            f"baseline: seconds must be above 0 and at most {LONGEST_BASELINE}, "
-            f"not {baseline.seconds}",
-        )
-        _require(
-            0 < baseline.samples <= most,
-            f"baseline: samples must be from 1 to the {most} of a window, "
-            f"not {baseline.samples}",
-        )
+    step, most = manifest.step, manifest.samples
+    if manifest.baseline is not None:
+        check_baseline(manifest.baseline, most)
     if step is not None:
         _require(
             step.samples > 0 and most % step.samples == 0,
@@ -230,6 +222,19 @@ def check_streaming(manifest: Manifest) -> None:
             0 < step.state <= LARGEST_STATE,
             f"step: state must be from 1 to {LARGEST_STATE} numbers, not {step.state}",
         )
+
+
+def check_baseline(baseline: Baseline, most: int) -> None:
+    """Raise BundleError unless a baseline fits a window of `most` samples."""
+    _require(
+        math.isfinite(baseline.seconds) and 0 < baseline.seconds <= LONGEST_BASELINE,
+        f"baseline: seconds must be above 0 and at most {LONGEST_BASELINE}, "
+        f"not {baseline.seconds}",
+    )
+    _require(
+        0 < baseline.samples <= most,
+        f"baseline: samples must be from 1 to the {most} of a window, not {baseline.samples}",
+    )
 
 
 def _check_files(manifest: Manifest) -> None:

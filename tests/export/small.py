@@ -33,8 +33,13 @@ TASKS = (
 )
 
 
-def windows(count: int, channels: int = 3, samples: int = 64, seed: int = 0) -> Windows:
-    """Pulses with noise, spans and whole channels missing, and labels by chance."""
+def windows(
+    count: int, channels: int = 3, samples: int = 64, seed: int = 0, baseline: bool = False
+) -> Windows:
+    """Pulses with noise, spans and whole channels missing, and labels by chance.
+
+    With `baseline` one that is known of every second channel, at random.
+    """
     rng = np.random.default_rng(seed)
     time = np.arange(samples) / RATE
     beats = rng.uniform(0.8, 2.4, (count, 1, 1))
@@ -51,7 +56,12 @@ def windows(count: int, channels: int = 3, samples: int = 64, seed: int = 0) -> 
         "stress": rng.integers(0, 2, count).astype(np.float64),
     }
     people = np.array([f"S{i % 3}" for i in range(count)])
-    return Windows(values, observed, np.arange(count) * 1.0, people, targets)
+    known = None
+    if baseline:
+        spread = rng.normal(size=(count, channels)), rng.uniform(0, 2, (count, channels))
+        known = np.stack([*spread, np.ones((count, channels))], axis=2).astype(np.float32)
+        known *= rng.random((count, channels, 1)) < 0.5
+    return Windows(values, observed, np.arange(count) * 1.0, people, targets, baseline=known)
 
 
 def graph(
@@ -61,6 +71,7 @@ def graph(
     heads: bool = True,
     observed_input: bool = True,
     widths: tuple[int, ...] = (8, 12),
+    baseline: bool = False,
 ) -> DeployGraph:
     """An untrained graph over `CHANNELS` whose batch norms have seen some windows."""
     torch.manual_seed(0)
@@ -76,14 +87,16 @@ def graph(
     )
     scalings = [Scaling("window"), Scaling("fixed", 0.1, 1.5), Scaling("fixed", 0.0, 1.2)]
     rates = {"heart_rate": RateHead(2 * sum(widths), hidden=8)} if heads else {}
-    made = DeployGraph(HiMAE(config), scalings, rates, observed_input=observed_input)
+    made = DeployGraph(
+        HiMAE(config), scalings, rates, observed_input=observed_input, baseline=baseline
+    )
     if heads:
         made.classes["stress"] = ClassHead(made.context_size, 8, 2)
     made.train()
     with torch.no_grad():
         for seed in range(10):
-            some = windows(16, channels, samples, seed)
-            made(torch.from_numpy(some.values), torch.from_numpy(some.observed).float())
+            (inputs,) = windows(16, channels, samples, seed, baseline).batches()
+            made(*inputs)
     return made.eval()
 
 

@@ -49,6 +49,17 @@ def test_a_sound_model_passes(parity: Parity) -> None:
     assert parity.worst_layer in {layer.name for layer in parity.layers}
 
 
+def test_a_model_with_a_running_baseline_is_also_judged_without() -> None:
+    model = quantize(small.graph(baseline=True), small.windows(32, baseline=True))
+    held_out = small.windows(48, seed=7, baseline=True)
+    found = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    assert found.failures == ()
+    judged = {c.name: {t.task: t for t in c.tasks} for c in found.conditions}
+    alone, whole = judged["no running baseline"], judged["nothing taken away"]
+    assert alone["heart_rate"] == whole["heart_rate"]
+    assert alone["stress"].fp32 != whole["stress"].fp32
+
+
 def test_tasks_are_judged_where_they_may_be_answered(parity: Parity) -> None:
     judged = {c.name: {t.task for t in c.tasks} for c in parity.conditions}
     assert judged["nothing taken away"] == {"heart_rate", "stress"}

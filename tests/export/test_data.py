@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,10 @@ from onwrist.readers import write_recording
 from onwrist.recording import Label, Recording
 from onwrist.simulate import simulate
 from onwrist_export.config import DEFAULT, Config, load_config, parse_config
+from onwrist_export.windows.damage import with_missing
 from onwrist_export.windows.examples import Examples
 from onwrist_export.windows.grids import cut_windows, load_grids, of_subjects, to_grid
+from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.timeline import Signal
 
@@ -110,6 +113,53 @@ def test_nobody_to_train_on_is_said_in_words(config: Config) -> None:
         Examples([], config, 8, None, seed=0)
 
 
+def test_windows_know_the_running_baseline_of_what_ended_by_then(config: Config) -> None:
+    grid = to_grid(simulate(seconds=90, seed=1), config)
+    settings = config.baseline
+    windows = cut_windows([grid], config, hop=50)
+    assert (windows.baseline[-1, :, 2] == 1).all()
+    for window in (0, 7, len(windows) - 1):
+        running = Baseline(len(grid.values), grid.rate, settings.seconds, settings.samples)
+        end = window * 50 + config.window.samples
+        for start in range(0, end - settings.samples + 1, settings.samples):
+            block = slice(start, start + settings.samples)
+            running.update(grid.values[:, block], grid.observed[:, block])
+        np.testing.assert_array_equal(windows.baseline[window], running.input[0])
+
+
+def test_what_comes_later_does_not_change_a_baseline(config: Config) -> None:
+    grid = to_grid(simulate(seconds=60, seed=1), config)
+    end = 700
+    later = np.where(np.arange(grid.samples) < end, grid.values, np.float32(9))
+    whole, other = (
+        cut_windows([replace(grid, values=v)], config, hop=64) for v in (grid.values, later)
+    )
+    before = whole.elapsed * grid.rate + config.window.samples <= end
+    np.testing.assert_array_equal(whole.baseline[before], other.baseline[before])
+    assert (whole.baseline[~before] != other.baseline[~before]).any()
+
+
+def test_damage_leaves_some_windows_and_channels_without_a_baseline(config: Config) -> None:
+    grid = to_grid(simulate(seconds=600, seed=1), config)
+    windows = cut_windows([grid], config, hop=32)
+    damaged = with_missing(windows, config, seed=0)
+    known, was = damaged.baseline[..., 2] == 1, windows.baseline[..., 2] == 1
+    absent = ~damaged.observed.any(axis=-1)
+    assert 0.4 < 1 - known.any(axis=1).mean() < 0.6
+    some = known.any(axis=1, keepdims=True) & was
+    assert known[some & ~absent].all()
+    assert 0.2 < known[some & absent].mean() < 0.8
+    assert (damaged.baseline[~known] == 0).all()
+    np.testing.assert_array_equal(damaged.baseline[known], windows.baseline[known])
+
+
+def test_a_model_without_baseline_gets_none(config: Config) -> None:
+    plain = msgspec.structs.replace(config, baseline=None)
+    windows = cut_windows([to_grid(steady(1.0), plain)], plain, 64)
+    assert all(inputs.keys() == {"values", "observed"} for inputs in windows.feeds())
+    assert with_missing(windows, plain, 0).baseline is None
+
+
 def test_the_folder_format_trains_like_the_recording_itself(
     config: Config, tmp_path: Path
 ) -> None:
@@ -197,6 +247,13 @@ def test_a_broken_configuration_says_what_is_wrong(
         ("any_of = { ppg", "any_of = { ecg", "coverage is asked of 'ecg'"),
         ('"S14"', '"S12"', "S12 in both test and validation"),
         ('normalization = "fixed"\noffset = 32.0', 'normalization = "window"', "come before"),
+        ("seconds = 600.0", "seconds = 0.0", "baseline: seconds must be above 0"),
+        ("600.0\nsamples = 32", "600.0\nsamples = 512", "baseline: samples must be from 1"),
+        (
+            'kind = "class"\nlabels = ["rest", "stress"]',
+            'kind = "rate"\nunit = "bpm"',
+            "baseline: no class task",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_trained_says_why(

@@ -22,10 +22,10 @@ WINDOWS = arrays.arrays(
 MASKS = arrays.arrays(np.bool_, (3, 64))
 
 
-def graph() -> DeployGraph:
+def graph(baseline: bool = False) -> DeployGraph:
     torch.manual_seed(0)
     config = HiMAEConfig(inputs=3, outputs=3, widths=(4, 8), samples=64, activation="relu")
-    made = DeployGraph(HiMAE(config), SCALINGS, {"heart_rate": RateHead(24)})
+    made = DeployGraph(HiMAE(config), SCALINGS, {"heart_rate": RateHead(24)}, baseline=baseline)
     made.classes["stress"] = ClassHead(made.context_size, 8, 2)
     return made.eval()
 
@@ -100,6 +100,45 @@ def test_statistics_see_only_what_is_observed() -> None:
     assert deviations[0].item() == pytest.approx(x[0][observed[0]].std(), abs=1e-3)
     assert exist[0].reshape(-1).tolist() == [1, 0, 1, 1, 0, 1, 0, 1, 1, 0, 1, 1, 0]
     assert (statistics(*tensors(x, observed))[0][exist[0] == 0] == 0).all()
+
+
+def test_statistics_compare_a_window_with_its_running_baseline() -> None:
+    statistics = ChannelStatistics(3, window_scaled=1, samples=64, baseline=True)
+    rng = np.random.default_rng(0)
+    x = rng.normal(5, 1, (3, 64)).astype(np.float32)
+    observed = np.ones((3, 64), bool)
+    observed[0] = False
+    baseline = torch.tensor([[[0.0, 0.5, 1.0], [4.0, 2.0, 1.0], [0.0, 0.0, 0.0]]])
+    found = statistics(*tensors(x, observed), baseline)[0]
+    assert len(found) == statistics.size
+    risen, livelier, log_scale = found[13:15], found[15:18], found[18:]
+    assert risen[0].item() == pytest.approx((x[1].mean() - 4) / 2, rel=2e-3)
+    assert livelier[1].item() == pytest.approx(np.log(x[1].std() / 2), abs=2e-3)
+    np.testing.assert_allclose(log_scale, np.log([0.501, 2.001, 1.0]), atol=1e-5)
+    # the first channel is absent, and of the last nothing is known
+    assert (risen[1], livelier[0], livelier[2]) == (0, 0, 0)
+    alone = ChannelStatistics(3, window_scaled=1, samples=64)
+    assert torch.equal(found[:13], alone(*tensors(x, observed))[0])
+
+
+@given(
+    WINDOWS,
+    MASKS,
+    arrays.arrays(np.float32, (1, 3, 2), elements=st.floats(0, 1e6, width=32)),
+    arrays.arrays(np.bool_, (1, 3, 1)),
+)
+def test_a_running_baseline_is_for_classes_alone(
+    x: np.ndarray, observed: np.ndarray, usual: np.ndarray, known: np.ndarray
+) -> None:
+    made = graph(baseline=True)
+    given_baseline = np.concatenate([usual * known, known], axis=2).astype(np.float32)
+    with torch.no_grad():
+        with_it = made(*tensors(x, observed), torch.from_numpy(given_baseline))
+        unknown = made(*tensors(x, observed), torch.zeros(1, 3, 3))
+    assert torch.equal(with_it[0], unknown[0])
+    assert torch.equal(with_it[1], unknown[1])
+    assert torch.isfinite(with_it[2]).all()
+    assert torch.equal(with_it[2], unknown[2]) or known.any()
 
 
 def test_folding_the_standardization_changes_nothing() -> None:

@@ -20,6 +20,7 @@ from onwrist_export.quantization.quantize import QuantizedModel, quantize
 from onwrist_runtime import bundle
 from onwrist_runtime.engines import open_engine, usable
 from onwrist_runtime.errors import ParityError
+from onwrist_runtime.manifest import Baseline
 from onwrist_runtime.verify import verify
 
 HELD_OUT = small.windows(24, seed=7)
@@ -60,6 +61,23 @@ def test_a_packed_bundle_proves_itself_with_every_engine(
     assert opened.members["CARD.md"] == b"# small\n"
     assert msgspec.json.decode(opened.members["parity.json"], type=Parity) == parity
     assert [p.name for p in tmp_path.iterdir()] == ["small.onwrist"]
+
+
+def test_a_model_with_a_running_baseline_proves_itself_too(tmp_path: Path) -> None:
+    model = quantize(small.graph(baseline=True), small.windows(24, baseline=True))
+    held_out = small.windows(24, seed=7, baseline=True)
+    parity = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+    described = replace(DESCRIPTION, baseline=Baseline(seconds=600.0, samples=16))
+    path = tmp_path / "small.onwrist"
+    pack(path, model, parity, described, held_out, "")
+    opened = bundle.read(path)
+    assert opened.manifest.baseline == described.baseline
+    golden = safetensors.numpy.load(opened.members["golden.safetensors"])
+    known = golden["baseline"][..., 2].any(axis=1)
+    assert known.any()
+    assert not known.all()
+    for engine in usable(opened):
+        assert verify(opened, open_engine(opened, engine)).passed
 
 
 def test_golden_vectors_catch_another_models_graph(

@@ -27,11 +27,13 @@ def model() -> QuantizedModel:
 
 
 @torch.no_grad()
-def test_the_exported_graph_is_the_trained_one(model: QuantizedModel) -> None:
-    some = small.windows(12, seed=3)
-    graph = small.graph()
-    trained = graph(torch.from_numpy(some.values), torch.from_numpy(some.observed).float())
-    exported = run_all(onnx_run(model.fp32), some)
+@pytest.mark.parametrize("baseline", [False, True])
+def test_the_exported_graph_is_the_trained_one(baseline: bool) -> None:
+    some = small.windows(12, seed=3, baseline=baseline)
+    graph = small.graph(baseline=baseline)
+    (inputs,) = some.batches()
+    trained = graph(*inputs)
+    exported = run_all(onnx_run(network.export(graph)), some)
     assert tuple(exported) == graph.output_names
     for name, expected in zip(graph.output_names, trained, strict=True):
         np.testing.assert_allclose(exported[name], expected, rtol=1e-5, atol=1e-5)

@@ -133,9 +133,17 @@ def test_class_table_judges_every_labelled_person_once(
 ) -> None:
     windows = cut_windows(grids, config, 64)
     rows = class_table(trained.graph, windows, config, config.task("stress"))
-    assert {row.method for row in rows} == {"onwrist", "logistic regression", "time only"}
+    assert {row.method for row in rows} == {
+        "onwrist, running baseline",
+        "onwrist, one window",
+        "logistic regression, running baseline",
+        "logistic regression, one window",
+        "time only",
+    }
     assert all(row.whole.windows == len(windows.labelled("stress")) for row in rows)
     assert all(0 <= row.whole.mean <= 1 for row in rows)
+    judged = {row.method: row.whole.by_subject for row in rows}
+    assert judged["onwrist, running baseline"] != judged["onwrist, one window"]
 
 
 def test_contexts_of_absent_channels_are_zero(
@@ -144,10 +152,11 @@ def test_contexts_of_absent_channels_are_zero(
     windows = cut_windows(grids[:1], config, 256)
     kept = np.ones(windows.values.shape, bool)
     kept[:, 1:] = False
-    context = classify.contexts(trained.graph, windows.without(kept))
+    alone = windows.without(kept).without_baseline()
+    context = classify.contexts(trained.graph, alone)
     fixed, every = len(config.channels) - 1, len(config.channels)
     ppg = [fixed, 2 * fixed + every, 2 * fixed + 2 * every]  # slope, deviation and jerk
-    rate = [2 * fixed + 3 * every, 2 * fixed + 3 * every + 1]
+    rate = [context.shape[1] - 2, context.shape[1] - 1]
     gone = [k for k in range(context.shape[1]) if k not in (*ppg, *rate)]
     assert (context[:, gone] == 0).all()
     assert (context[:, ppg] != 0).any(dim=0).all()

@@ -71,12 +71,16 @@ def elapsed_scores(
 
 
 def summary_features(
-    values: NDArray[np.float32], observed: NDArray[np.bool_], rate: float
+    values: NDArray[np.float32],
+    observed: NDArray[np.bool_],
+    rate: float,
+    baseline: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float64]:
     """Statistics of windows (W, C, N) for a logistic regression: (W, 4 C + 1).
 
     Mean, log deviation, slope and log jerk of each channel over what is observed, and
-    the FFT heart rate of the first channel.
+    the FFT heart rate of the first channel. With a `baseline` (W, C, 3) there are 2 C more:
+    mean and log deviation relative to it, zero where it is unknown.
     """
     count = np.maximum(observed.sum(axis=-1, keepdims=True), 1)
     mean = (values * observed).sum(axis=-1, keepdims=True) / count
@@ -87,6 +91,11 @@ def summary_features(
     deviation = np.sqrt((centred**2).sum(axis=-1) / count[..., 0])
     bpm = fft_rate(values[:, 0], observed[:, 0], rate)
     parts = [mean[..., 0], np.log(deviation + 1e-4), slope, np.log(jerk + 1e-4), bpm[:, None]]
+    if baseline is not None:
+        usual, scale, known = np.moveaxis(baseline.astype(np.float64), -1, 0)
+        known = known * observed.any(axis=-1)
+        risen = np.clip((mean[..., 0] - usual) / (scale + 1e-3), -6, 6)
+        parts += [risen * known, np.log((deviation + 1e-3) / (scale + 1e-3)) * known]
     return np.concatenate(parts, axis=1).astype(np.float64)
 
 

@@ -38,6 +38,7 @@ from onwrist_export.windows.grids import Run, Windows, run_all
 
 Predictor = Callable[[Windows], dict[str, Array]]
 FOLDS = 5
+RUNNING, ALONE = "running baseline", "one window"
 MIDDLE = (600.0, 2400.0)  # s of a recording in which the protocol's order says least
 
 
@@ -72,7 +73,7 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
     @torch.no_grad()
     def predict(windows: Windows) -> dict[str, Array]:
         graph.eval()
-        parts = [graph(values, seen) for values, seen in windows.batches()]
+        parts = [graph(*inputs) for inputs in windows.batches()]
         return {
             name: torch.cat([p[k] for p in parts]).double().numpy()
             for k, name in enumerate(graph.output_names)
@@ -84,6 +85,13 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
 def engine_predictor(run: Run) -> Predictor:
     """Outputs of an inference engine."""
     return lambda windows: run_all(run, windows)
+
+
+def knowing(windows: Windows) -> dict[str, Windows]:
+    """The windows by what is known beside them: with their running baseline, and alone."""
+    if windows.baseline is None:
+        return {ALONE: windows}
+    return {RUNNING: windows, ALONE: windows.without_baseline()}
 
 
 def answers(confidence: Array, windows: Windows, rules: RateRules) -> NDArray[np.bool_]:
@@ -132,14 +140,23 @@ def class_table(
     """AUROC by subject-wise cross-validation over all labelled people.
 
     The head is trained anew in every fold on people outside it; the encoder, which never
-    saw a label of this task, stays as it is. Two baselines share the folds: logistic
-    regression on summary statistics, and the share of positives at each time since start.
+    saw a label of this task, stays as it is. One head is judged with and without its running
+    baseline. What a sceptic would use shares the folds: logistic regression on summary
+    statistics, and the share of positives at each time since start.
     """
     known = windows.labelled(task.name)
     true, people, elapsed = known.targets[task.name], known.subjects, known.elapsed
     variants = classify.variants(graph, known, config)
-    summary = summary_features(known.values, known.observed, config.window.rate)
-    scores = {m: np.zeros(len(true)) for m in ("onwrist", "logistic regression", "time only")}
+    seen = {what: classify.contexts(graph, w) for what, w in knowing(known).items()}
+    summaries = {
+        what: summary_features(w.values, w.observed, config.window.rate, w.baseline)
+        for what, w in knowing(known.alone()).items()
+    }
+    scores: dict[str, Array] = {}
+
+    def put(method: str, out: NDArray[np.bool_], score: Array) -> None:
+        scores.setdefault(method, np.zeros(len(true)))[out] = score
+
     for fold in classify.subject_folds(people, FOLDS, config.seed):
         out = np.isin(people, fold)
         inside = torch.from_numpy(~out)
@@ -151,12 +168,14 @@ def class_table(
             config.classify,
             config.seed,
         )
-        found = classify.logits(head, variants[0][~inside])
-        scores["onwrist"][out] = found[:, 1] - found[:, 0]
-        linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        linear.fit(summary[~out], true[~out])
-        scores["logistic regression"][out] = linear.decision_function(summary[out])
-        scores["time only"][out] = elapsed_scores(elapsed[~out], true[~out], elapsed[out])
+        for what, context in seen.items():
+            found = classify.logits(head, context[~inside])
+            put(f"onwrist, {what}", out, found[:, 1] - found[:, 0])
+        for what, summary in summaries.items():
+            linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+            linear.fit(summary[~out], true[~out])
+            put(f"logistic regression, {what}", out, linear.decision_function(summary[out]))
+        put("time only", out, elapsed_scores(elapsed[~out], true[~out], elapsed[out]))
     middle = (elapsed > MIDDLE[0]) & (elapsed < MIDDLE[1])
     return [
         ClassRow(

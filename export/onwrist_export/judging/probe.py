@@ -72,7 +72,7 @@ def stage_means(
     model.eval()
     parts = [
         [s.mean(-1) for s in model.encode(normalize(values, seen))]
-        for values, seen in windows.batches()
+        for values, seen, *_ in windows.batches()
     ]
     return [torch.cat(stage).double().numpy() for stage in zip(*parts, strict=True)]
 
@@ -189,7 +189,7 @@ def _rates(
     head.eval()
     parts = [
         head.evidence(head.mlp(torch.cat(pool(model.encode(normalize(v, seen))), dim=1)))[0]
-        for v, seen in windows.batches()
+        for v, seen, *_ in windows.batches()
     ]
     return np.asarray(torch.cat(parts)[:, 0].double().numpy())
 

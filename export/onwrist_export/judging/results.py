@@ -15,6 +15,7 @@ from onwrist_export.judging.evaluate import (
     answers,
     class_table,
     graph_predictor,
+    knowing,
     rate_table,
 )
 from onwrist_export.judging.metrics import Score, area_under_roc, by_subject
@@ -42,7 +43,7 @@ class Results:
 
     `files` are the SHA-256 of the model files that were judged. `classes` are of heads
     trained anew in cross-validation, `shipped_classes` the AUROC of the INT8 graph's own
-    heads on test subjects.
+    heads on test subjects, by task and by what is known beside the window.
 
     `unlabelled_abstained` is the share of test windows without a label, the less clean
     ones, on which the rate task abstains; None where all have labels.
@@ -55,7 +56,7 @@ class Results:
     trust: list[TrustRow]
     unlabelled_abstained: float | None
     classes: list[ClassRow]
-    shipped_classes: dict[str, Score]
+    shipped_classes: dict[str, dict[str, Score]]
 
 
 def measure(
@@ -94,7 +95,10 @@ def measure(
             for row in class_table(graph, everything, config, t)
         ],
         shipped_classes={
-            t.name: _shipped(int8, test.labelled(t.name), t)
+            t.name: {
+                what: _shipped(int8, windows, t)
+                for what, windows in knowing(test.labelled(t.name)).items()
+            }
             for t in config.tasks
             if t.kind == "class"
         },

@@ -22,7 +22,7 @@ from onwrist_export.model.heads import ClassHead
 from onwrist_export.windows.damage import with_missing
 from onwrist_export.windows.grids import Windows
 
-VARIANTS = 4  # copies of each window that are trained on, all but one with data missing
+VARIANTS = 4  # copies of each window that are trained on, all but the first with data missing
 SMOOTHING = 0.05
 NOISE = 0.1  # of a standard deviation, added to the standardized context
 INTERCEPT_RATE = 10.0  # learning rate of intercepts, as a multiple of the head's
@@ -33,24 +33,29 @@ def contexts(graph: DeployGraph, windows: Windows) -> Tensor:
     """What the class heads see of each window: (W, S)."""
     graph.eval()
     parts = []
-    for values, observed in windows.batches():
-        found = graph.run(values, observed)[2]
+    for inputs in windows.batches():
+        found = graph.run(*inputs)[2]
         if found is not None:
             parts.append(found)
     return torch.cat(parts)
 
 
 def variants(graph: DeployGraph, windows: Windows, config: Config) -> list[Tensor]:
-    """Contexts of the windows as they are, and of copies with data missing."""
-    copies = (with_missing(windows, config, config.seed + k) for k in range(1, VARIANTS))
+    """Contexts of the windows as they are, of copies with data missing, and alone.
+
+    Alone is without a running baseline; that copy is left out where there is none.
+    """
+    copies = [with_missing(windows, config, config.seed + k) for k in range(1, VARIANTS)]
+    if windows.baseline is not None:
+        copies.append(windows.without_baseline())
     return [contexts(graph, w) for w in (windows, *copies)]
 
 
 def fit_statistics(graph: DeployGraph, windows: Windows) -> None:
     """Standardize the channel statistics by these windows (every eighth is enough)."""
     some = windows.select(np.arange(0, len(windows), 8))
-    observed = torch.from_numpy(some.observed.astype(np.float32))
-    graph.statistics.fit(torch.from_numpy(some.values), observed)
+    (inputs,) = some.batches(len(some))
+    graph.statistics.fit(*inputs)
 
 
 def train_head(

@@ -57,6 +57,7 @@ def build_graph(config: Config, encoder: HiMAE | None = None) -> DeployGraph:
         config.scalings,
         rates={t.name: rate_head(config, t) for t in config.tasks if t.kind == "rate"},
         observed_input=config.encoder.observed_input,
+        baseline=config.baseline is not None,
         step=config.step_samples,
     )
     for task in config.tasks:
@@ -108,11 +109,18 @@ def train(
     rules = calibrate.fit_rate(head, evidence, constant, silent)
     say(f"{task.name}: coverage from {rules.coverage}, confidence from {rules.confidence}")
 
-    classify.fit_statistics(graph, learned)
-    for other in (t for t in config.tasks if t.kind == "class"):
-        say(f"training {other.name} on the frozen encoder, {config.classify.steps} steps")
-        graph.classes[other.name] = _class_head(graph, learned, choose, other, config)
+    train_classes(graph, learned, choose, config, say)
     return Trained(config, graph.eval(), {task.name: rules}, {task.name: constant})
+
+
+def train_classes(
+    graph: DeployGraph, learned: Windows, choose: Windows, config: Config, say: Say
+) -> None:
+    """Train the class heads of `graph`, in place, on what the rest of it finds."""
+    classify.fit_statistics(graph, learned)
+    for task in (t for t in config.tasks if t.kind == "class"):
+        say(f"training {task.name} on the frozen encoder, {config.classify.steps} steps")
+        graph.classes[task.name] = _class_head(graph, learned, choose, task, config)
 
 
 def _evidence(
@@ -134,7 +142,7 @@ def _read(graph: DeployGraph, windows: Windows, task: TaskConfig, missing: float
     graph.eval()
     head = graph.rates[task.name]
     batches = windows.batches()
-    logits = torch.cat([head.mlp(graph.features(values, seen)[1]) for values, seen in batches])
+    logits = torch.cat([head.mlp(graph.features(v, seen)[1]) for v, seen, *_ in batches])
     coverage = windows.coverage[:, 0]
     return Evidence(missing, logits, coverage, windows.targets[task.name])
 
@@ -159,7 +167,9 @@ def _class_head(
         variants, known.targets[task.name], known.subjects, task, config.classify, config.seed
     )
     held = choose.labelled(task.name)
-    both = [held, with_missing(held, config, config.seed)]
-    logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in both])
-    calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(both)))
+    cases = [held, with_missing(held, config, config.seed)]
+    if held.baseline is not None:
+        cases.append(held.without_baseline())
+    logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in cases])
+    calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(cases)))
     return head

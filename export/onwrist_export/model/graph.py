@@ -1,8 +1,10 @@
 """The graph that is exported: raw window and `observed` in, calibrated outputs out.
 
-values, observed (B, C, N) -> normalize -> encode -> pool -> heads. Everything that
-decides a number lies in here, so that no host has to repeat it. Training runs the same
-modules, so that training and device cannot differ.
+values, observed (B, C, N) -> normalize -> encode -> pool -> heads. With `baseline`
+(B, C, 3), the running mean and scale of each channel and 1 where they are known, class
+heads also see what changed. Everything that decides a number lies in here, so that no
+host has to repeat it. Training runs the same modules, so that training and device cannot
+differ.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ class DeployGraph(nn.Module):
     rates : rate heads by task; they read the pooled features of all stages.
     classes : class heads by task; they read the channel statistics and what the rate
         heads found, see `read`.
+    baseline : whether the graph takes one, as its third input.
     step : samples of one step of a causal encoder; None for another. A causal graph takes
         windows with their context, the past that they depend on, before them.
     """
@@ -59,6 +62,7 @@ class DeployGraph(nn.Module):
         rates: Mapping[str, RateHead] | None = None,
         classes: Mapping[str, ClassHead] | None = None,
         observed_input: bool = False,
+        baseline: bool = False,
         step: int | None = None,
     ) -> None:
         super().__init__()
@@ -69,7 +73,7 @@ class DeployGraph(nn.Module):
         self.rates = nn.ModuleDict(rates or {})
         self.classes = nn.ModuleDict(classes or {})
         self.statistics = ChannelStatistics(
-            len(channels), self.normalize.window_scaled, encoder.config.samples
+            len(channels), self.normalize.window_scaled, encoder.config.samples, baseline
         )
 
     @property
@@ -77,9 +81,12 @@ class DeployGraph(nn.Module):
         return ("embedding", *self.rates, *self.classes)
 
     def example(self) -> dict[str, Tensor]:
-        """Inputs by name: one window, (1, C, N) each."""
+        """Inputs by name: one window, (1, C, N) each, and its baseline if it takes one."""
         shape = 1, self.channels, self.encoder.config.samples
-        return {"values": torch.zeros(shape), "observed": torch.ones(shape)}
+        inputs = {"values": torch.zeros(shape), "observed": torch.ones(shape)}
+        if self.statistics.baseline:
+            inputs["baseline"] = torch.zeros(1, self.channels, 3)
+        return inputs
 
     @property
     def context_size(self) -> int:
@@ -95,7 +102,7 @@ class DeployGraph(nn.Module):
         return pool(of_window(self.encoder.encode(x), self.samples))
 
     def run(
-        self, values: Tensor, observed: Tensor
+        self, values: Tensor, observed: Tensor, baseline: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
         x = self.normalize(values, observed)
@@ -103,10 +110,16 @@ class DeployGraph(nn.Module):
         if isinstance(self.normalize, StreamNormalize):
             values, observed = values[..., -self.samples :], observed[..., -self.samples :]
             x = self.normalize.window(values, observed)
-        return means, *self.read(means, deviations, x, values, observed)
+        return means, *self.read(means, deviations, x, values, observed, baseline)
 
     def read(
-        self, means: Tensor, deviations: Tensor, x: Tensor, values: Tensor, observed: Tensor
+        self,
+        means: Tensor,
+        deviations: Tensor,
+        x: Tensor,
+        values: Tensor,
+        observed: Tensor,
+        baseline: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
         """Output (B, 2) of each rate and the class heads' context (B, S).
 
@@ -123,19 +136,27 @@ class DeployGraph(nn.Module):
             found += [head.position(value) * alive, 0.25 * odds * alive]
         if not self.classes:
             return rates, None
-        return rates, torch.cat([self.statistics(values, observed), *found], dim=1)
+        return rates, torch.cat([self.statistics(values, observed, baseline), *found], dim=1)
 
     def answer(
-        self, means: Tensor, deviations: Tensor, x: Tensor, values: Tensor, observed: Tensor
+        self,
+        means: Tensor,
+        deviations: Tensor,
+        x: Tensor,
+        values: Tensor,
+        observed: Tensor,
+        baseline: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """The graph's outputs, from the same."""
-        rates, context = self.read(means, deviations, x, values, observed)
+        rates, context = self.read(means, deviations, x, values, observed, baseline)
         return means, *rates.values(), *self.classify(context)
 
     def classify(self, context: Tensor | None) -> list[Tensor]:
         """Probabilities (B, labels) of each class task."""
         return [head(context) for head in self.classes.values()]
 
-    def forward(self, values: Tensor, observed: Tensor) -> tuple[Tensor, ...]:
-        means, rates, context = self.run(values, observed)
+    def forward(
+        self, values: Tensor, observed: Tensor, baseline: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        means, rates, context = self.run(values, observed, baseline)
         return means, *rates.values(), *self.classify(context)

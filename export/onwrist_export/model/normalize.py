@@ -44,7 +44,9 @@ class Normalize(nn.Module):
         super().__init__()
         kinds = [c.normalization for c in channels]
         self.window_scaled = kinds.count("window")
-        if kinds != ["window"] * self.window_scaled + ["fixed"] * (len(kinds) - self.window_scaled):
+        if kinds != ["window"] * self.window_scaled + ["fixed"] * (
+            len(kinds) - self.window_scaled
+        ):
             raise ValueError("channels scaled by their window come before the fixed ones")
         self.observed_input = observed_input
         fixed = channels[self.window_scaled :]

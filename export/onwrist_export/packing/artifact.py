@@ -121,6 +121,7 @@ def _description(config: Config, tasks: tuple[Task, ...] = ()) -> Description:
         channels=config.channels,
         embedding=stages(config.himae),
         tasks=tasks,
+        baseline=config.baseline if tasks else None,
     )
 
 
@@ -173,14 +174,15 @@ def _official_channels(model: HiMAE) -> tuple[Channel, ...]:
 
 def layout(source: Source) -> Config:
     """The configuration that cuts windows for this model, made up for official ones."""
-    if source.config:
-        return source.config
     what = source.description
+    if source.config:
+        return msgspec.structs.replace(source.config, baseline=what.baseline)
     return msgspec.structs.replace(
         load_config(),
         window=Window(rate=what.rate, samples=what.samples),
         channels=what.channels,
         tasks=(),
+        baseline=None,
         split=Split(test=(), validation=()),
     )
 

@@ -133,13 +133,25 @@ def _results(found: Results, source: Source) -> str:
     text += f"\n\n{trust}"
     for task in (t for t in config.tasks if t.kind == "class"):
         text += (
-            f"\n## {task.name}\n\nOne window, cross-validation by subject over all labelled "
-            f"people ({FLOAT}; its head alone is trained in each fold).\n\n"
+            f"\n## {task.name}\n\n{_known(source)}Cross-validation by subject over all "
+            f"labelled people ({FLOAT}; its head alone is trained in each fold).\n\n"
             f"{tables.classes([row for row in found.classes if row.task == task.name])}\n"
-            f"The shipped head on test subjects, {INT8}, AUROC: "
-            f"{_by_subject(found.shipped_classes[task.name])}.\n"
+            f"The shipped head on test subjects, {INT8}, AUROC:\n\n"
         )
+        for what, score in found.shipped_classes[task.name].items():
+            text += f"- {what}: {_by_subject(score)}.\n"
     return text
+
+
+def _known(source: Source) -> str:
+    baseline = source.description.baseline
+    if baseline is None:
+        return ""
+    return (
+        "A stream also gives the running mean and scale of each channel, in which what is "
+        f"{baseline.seconds:g} s old counts 1 / e; a single window does without, unless it is "
+        "given them. "
+    )
 
 
 def _quantization(source: Source, parity: Parity) -> str:

@@ -26,6 +26,7 @@ from onwrist_runtime.manifest import (
     CARD_FILE,
     FORMAT_VERSION,
     PARITY_FILE,
+    Baseline,
     Channel,
     Golden,
     Graph,
@@ -55,6 +56,7 @@ class Description:
     channels: tuple[Channel, ...]
     embedding: tuple[Stage, ...]
     tasks: tuple[Task, ...] = ()
+    baseline: Baseline | None = None
 
 
 def stages(config: HiMAEConfig) -> tuple[Stage, ...]:
@@ -109,6 +111,8 @@ def pack(
         "values": chosen.values,
         "observed": chosen.observed.astype(np.uint8),
     }
+    if chosen.baseline is not None:
+        tensors["baseline"] = chosen.baseline
     for form, outputs in (("onnx", onnx), ("tflite", tflite)):
         tensors |= {f"{form}/{name}": o.astype(np.float32) for name, o in outputs.items()}
     manifest = Manifest(
@@ -127,6 +131,7 @@ def pack(
             Graph(file=FILES["s8"], format="onnx", activations="s8"),
             Graph(file=FILES["tflite"], format="tflite", activations="s8"),
         ),
+        baseline=description.baseline,
         golden=Golden(file=GOLDEN_FILE, windows=len(chosen), tolerance=tolerance, loose=loose),
         members={},
     )
@@ -161,6 +166,9 @@ def golden_windows(windows: Windows, channels: list[str], rate: float) -> Window
         elapsed=np.concatenate([c.elapsed for c in chosen]),
         subjects=np.concatenate([c.subjects for c in chosen]),
         targets={},
+        baseline=None
+        if windows.baseline is None
+        else np.concatenate([c.baseline for c in chosen]),
     )
 
 

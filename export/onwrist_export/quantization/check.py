@@ -79,7 +79,10 @@ def check(
 def conditions(
     windows: Windows, channels: Sequence[str], rate: float
 ) -> Iterator[tuple[str, Windows]]:
-    """The windows as they are, with shares of all channels missing, without each channel."""
+    """The windows as they are, with shares of all channels missing, without each channel.
+
+    And without a running baseline, if the model takes one.
+    """
     yield "nothing taken away", windows
     count, width, samples = windows.values.shape
     for share in MISSING:
@@ -90,6 +93,8 @@ def conditions(
         kept = np.ones_like(windows.observed)
         kept[:, index] = False
         yield f"no {name}", windows.without(kept)
+    if windows.baseline is not None:
+        yield "no running baseline", windows.without_baseline()
 
 
 def sample(windows: Windows, most: int) -> Windows:

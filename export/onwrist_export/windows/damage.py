@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,10 +30,19 @@ def _spans(
 
 
 def with_missing(windows: Windows, config: Config, seed: int) -> Windows:
-    """A copy with channels and spans taken away, as the class heads are trained on."""
+    """A copy with channels and spans taken away, as the class heads are trained on.
+
+    Half of the windows know no running baseline, as after a start; the others do not know
+    that of every second absent channel, as if it had never been there.
+    """
     rng = np.random.default_rng(seed)
     count, channels, _ = windows.values.shape
     share = rng.uniform(0.0, 0.75, count) * (rng.random(count) < 0.3)
     kept = _spans(rng, share, windows, config.window.rate)[:, None]
     present = drop_channels(rng, count, channels, each=0.2, all_but_first=0.05)
-    return windows.without(kept & present[..., None])
+    damaged = windows.without(kept & present[..., None])
+    if windows.baseline is None:
+        return damaged
+    known = present | (rng.random(present.shape) < 0.5)
+    known &= rng.random((count, 1)) < 0.5
+    return replace(damaged, baseline=windows.baseline * known[..., None].astype(np.float32))

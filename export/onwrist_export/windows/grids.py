@@ -18,7 +18,9 @@ from torch import Tensor
 from onwrist.readers import read_all
 from onwrist.recording import Label, Recording
 from onwrist_export.config import Config, TaskConfig
+from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Baseline as BaselineConfig
 from onwrist_runtime.timeline import LONGEST, resample
 
 Run = Callable[[Mapping[str, NDArray[np.float32]]], Mapping[str, NDArray[np.generic]]]
@@ -52,6 +54,8 @@ class Windows:
     subjects : str (W,).
     targets : task name to float64 (W,): the rate, or the class index; NaN where unknown.
     context : how many of the N samples come before the window itself, for a causal model.
+    baseline : float32 (W, C, 3), running mean, scale and 1 of each channel where known at
+        the end of the window, zeros elsewhere; None for a model that takes none.
     """
 
     values: NDArray[np.float32]
@@ -60,6 +64,7 @@ class Windows:
     subjects: NDArray[np.str_]
     targets: dict[str, NDArray[np.float64]]
     context: int = 0
+    baseline: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -73,6 +78,7 @@ class Windows:
             self.subjects[which],
             {name: target[which] for name, target in self.targets.items()},
             self.context,
+            None if self.baseline is None else self.baseline[which],
         )
 
     @property
@@ -89,23 +95,37 @@ class Windows:
         """The windows whose target of `task` is known."""
         return self.select(~np.isnan(self.targets[task]))
 
-    def batches(self, size: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
-        """Values and observed (size, C, N) as tensors, in order."""
+    def inputs(self, part: slice) -> dict[str, NDArray[np.float32]]:
+        """The inputs of a graph for some of the windows, by name."""
+        inputs = {
+            "values": self.values[part],
+            "observed": self.observed[part].astype(np.float32),
+        }
+        if self.baseline is not None:
+            inputs["baseline"] = self.baseline[part]
+        return inputs
+
+    def batches(self, size: int = 512) -> Iterator[tuple[Tensor, ...]]:
+        """Inputs of a graph as tensors, in its order: values, observed, and any baseline."""
         for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            observed = self.observed[part].astype(np.float32)
-            yield torch.from_numpy(self.values[part]), torch.from_numpy(observed)
+            inputs = self.inputs(slice(start, start + size))
+            yield tuple(torch.from_numpy(array) for array in inputs.values())
 
     def feeds(self) -> Iterator[dict[str, NDArray[np.float32]]]:
         """The inputs of a graph for each window, by name."""
-        for values, observed in zip(self.values, self.observed, strict=True):
-            yield {"values": values[None], "observed": observed[None].astype(np.float32)}
+        for start in range(len(self)):
+            yield self.inputs(slice(start, start + 1))
 
     def without(self, kept: NDArray[np.bool_]) -> Windows:
         """The same windows with what is False in `kept` (W, C, N) taken away."""
         observed = self.observed & kept
         values = np.where(observed, self.values, np.float32(0))
         return replace(self, values=values, observed=observed)
+
+    def without_baseline(self) -> Windows:
+        """The same windows with nothing known of what came before them."""
+        known = self.baseline
+        return replace(self, baseline=None if known is None else np.zeros_like(known))
 
 
 def run_all(run: Run, windows: Windows) -> dict[str, NDArray[np.float64]]:
@@ -188,6 +208,7 @@ def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
                 elapsed,
                 np.full(len(starts), grid.subject),
                 targets,
+                baseline=running_baseline(grid, config.baseline, starts + samples),
             )
         )
     if not parts:
@@ -199,7 +220,24 @@ def cut_windows(grids: Iterable[Grid], config: Config, hop: int) -> Windows:
         np.concatenate([p.subjects for p in parts]),
         {t.name: np.concatenate([p.targets[t.name] for p in parts]) for t in config.tasks},
         context,
+        None if config.baseline is None else np.concatenate([p.baseline for p in parts]),
     )
+
+
+def running_baseline(
+    grid: Grid, settings: BaselineConfig | None, ends: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """What a stream from the start of `grid` would know at these grid points: (W, C, 3)."""
+    if settings is None:
+        return None
+    length = settings.samples
+    running = Baseline(len(grid.values), grid.rate, settings.seconds, length)
+    known = [running.input]
+    for stop in range(length, grid.samples + 1, length):
+        part = slice(stop - length, stop)
+        running.update(grid.values[:, part], grid.observed[:, part])
+        known.append(running.input)
+    return np.concatenate(known)[ends // length]
 
 
 def window_targets(
