@@ -18,7 +18,7 @@ from onwrist_export.judging.evaluate import class_table, graph_predictor, rate_t
 from onwrist_export.learning import calibrate, classify, store
 from onwrist_export.learning.calibrate import Evidence
 from onwrist_export.learning.loops import pretrain
-from onwrist_export.learning.train import Trained, train
+from onwrist_export.learning.train import Trained, train, train_heads
 from onwrist_export.model.heads import RateHead
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.windows.grids import Grid, cut_windows, to_grid
@@ -111,6 +111,20 @@ def test_a_trained_checkpoint_gives_the_same_outputs_after_reading(
     assert before.keys() == {"embedding", "heart_rate", "stress"}
     for name, out in before.items():
         np.testing.assert_array_equal(out, after[name])
+
+
+def test_heads_trained_alone_leave_the_rest_as_it_was(
+    config: Config, grids: list[Grid], trained: Trained
+) -> None:
+    plain = msgspec.structs.replace(config, baseline=None)
+    made = train_heads(trained, grids, plain, say=lambda _: None)
+    assert (made.rules, made.constants) == (trained.rules, trained.constants)
+    before = graph_predictor(trained.graph)(cut_windows(grids[4:5], config, 256))
+    after = graph_predictor(made.graph)(cut_windows(grids[4:5], plain, 256))
+    for name in ("embedding", "heart_rate"):
+        np.testing.assert_array_equal(after[name], before[name])
+    assert (after["stress"] != before["stress"]).any()
+    assert after["stress"].sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_checkpoints_of_another_kind_or_damaged_are_refused(

@@ -1,4 +1,4 @@
-"""Tune a pretrained encoder with its task heads and calibrate them."""
+"""Tune a pretrained encoder with its task heads, or train class heads alone; calibrate."""
 
 from __future__ import annotations
 
@@ -35,15 +35,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="encoder that `onwrist-export pretrain` wrote",
     )
     start.add_argument("--from-scratch", action="store_true", help="start from random weights")
+    start.add_argument(
+        "--heads",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="train the class heads alone, on the encoder and rates that `train` wrote here",
+    )
     add_output(parser, "checkpoint to write (.safetensors)")
     add_training(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    config = configured(arguments, "train")
-    encoder, commands = _encoder(arguments, config)
-    grids = load_grids(arguments.recordings, config)
-    trained = train.train(encoder, grids, config, say, progress=watching())
+    if arguments.heads:
+        config = configured(arguments, "classify")
+        made, commands = store.load_trained(arguments.heads)
+        _require_same(arguments.heads, made.config, config)
+        _require_same_rates(arguments.heads, made.config, config)
+        grids = load_grids(arguments.recordings, config)
+        trained = train.train_heads(made, grids, config, say)
+    else:
+        config = configured(arguments, "train")
+        encoder, commands = _encoder(arguments, config)
+        grids = load_grids(arguments.recordings, config)
+        trained = train.train(encoder, grids, config, say, progress=watching())
     store.save_trained(arguments.output, trained, [*commands, command_line()])
     rules = msgspec.to_builtins(trained.rules)
     result = {"checkpoint": str(arguments.output), "rules": rules}
@@ -55,14 +69,28 @@ def _encoder(arguments: argparse.Namespace, config: Config) -> tuple[HiMAE, list
         torch.manual_seed(config.seed)
         return HiMAE(config.himae), []
     model, made_with, commands = store.load_pretrained(arguments.encoder)
+    _require_same(arguments.encoder, made_with, config)
+    return model, commands
+
+
+def _require_same(path: Path, made_with: Config, config: Config) -> None:
+    """Raise InputError unless what is kept of a checkpoint fits, and saw no test subject."""
     if made_with.himae != config.himae or made_with.scalings != config.scalings:
         raise InputError(
-            f"{arguments.encoder} was pretrained with other channels, window or encoder sizes "
-            "than the configuration asks for; pretrain with the same --config"
+            f"{path} was trained with other channels, window or encoder sizes than the "
+            "configuration asks for; use the same --config"
         )
     if made_with.split != config.split:
         raise InputError(
-            f"{arguments.encoder} was pretrained on another split; its test subjects are "
+            f"{path} was trained on another split; its test subjects are "
             f"{list(made_with.split.test)}, the configuration's {list(config.split.test)}"
         )
-    return model, commands
+
+
+def _require_same_rates(path: Path, made_with: Config, config: Config) -> None:
+    had, wanted = ([t for t in c.tasks if t.kind == "rate"] for c in (made_with, config))
+    if had != wanted:
+        raise InputError(
+            f"{path} was trained for other rates than the configuration asks for; its class "
+            "heads alone cannot be trained for these"
+        )

@@ -83,23 +83,16 @@ def train(
     encoder: HiMAE, grids: Sequence[Grid], config: Config, say: Say, progress: bool = False
 ) -> Trained:
     """Tune `encoder` with its heads, calibrate them, and give the graph to export."""
-    held = {*config.split.test, *config.split.validation}
-    subjects = sorted({g.subject for g in grids} - held)
-    if not subjects:
-        raise InputError("the split leaves no subject to train on")
-    learn = of_subjects(grids, subjects)
-    learned = cut_windows(learn, config, config.hop)
-    choose = cut_windows(of_subjects(grids, config.split.validation), config, config.hop)
-    for labelled in (t for t in config.tasks if t.kind == "class"):
-        require_classes(learned, labelled, "training")
-        require_classes(choose, labelled, "validation")
+    learn = _training(grids, config)
+    learned, choose = _windows(grids, config)
     graph = build_graph(config, encoder)
 
     rates = [t for t in config.tasks if t.kind == "rate"]
     if len(rates) != 1:
         raise InputError(f"one rate task tunes the encoder; the configuration has {len(rates)}")
     task = rates[0]
-    say(f"tuning {task.name} on {len(subjects)} people, {config.train.steps} steps")
+    people = len({g.subject for g in learn})
+    say(f"tuning {task.name} on {people} people, {config.train.steps} steps")
     head = graph.rates[task.name]
     tune_rate(encoder, head, learn, config, task.name, progress)
     constant = float(learned.labelled(task.name).targets[task.name].mean())
@@ -109,11 +102,39 @@ def train(
     rules = calibrate.fit_rate(head, evidence, constant, silent)
     say(f"{task.name}: coverage from {rules.coverage}, confidence from {rules.confidence}")
 
-    train_classes(graph, learned, choose, config, say)
+    _train_classes(graph, learned, choose, config, say)
     return Trained(config, graph.eval(), {task.name: rules}, {task.name: constant})
 
 
-def train_classes(
+def train_heads(trained: Trained, grids: Sequence[Grid], config: Config, say: Say) -> Trained:
+    """Class heads trained anew; encoder and rate heads stay those of `trained`."""
+    learned, choose = _windows(grids, config)
+    graph = build_graph(config, trained.graph.encoder)
+    graph.rates = trained.graph.rates
+    _train_classes(graph, learned, choose, config, say)
+    return Trained(config, graph.eval(), trained.rules, trained.constants)
+
+
+def _training(grids: Sequence[Grid], config: Config) -> list[Grid]:
+    """The grids of the people to train on."""
+    held = {*config.split.test, *config.split.validation}
+    subjects = sorted({g.subject for g in grids} - held)
+    if not subjects:
+        raise InputError("the split leaves no subject to train on")
+    return of_subjects(grids, subjects)
+
+
+def _windows(grids: Sequence[Grid], config: Config) -> tuple[Windows, Windows]:
+    """Windows of training and of validation, with all classes in both."""
+    learned = cut_windows(_training(grids, config), config, config.hop)
+    choose = cut_windows(of_subjects(grids, config.split.validation), config, config.hop)
+    for labelled in (t for t in config.tasks if t.kind == "class"):
+        require_classes(learned, labelled, "training")
+        require_classes(choose, labelled, "validation")
+    return learned, choose
+
+
+def _train_classes(
     graph: DeployGraph, learned: Windows, choose: Windows, config: Config, say: Say
 ) -> None:
     """Train the class heads of `graph`, in place, on what the rest of it finds."""
