@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
 from hypothesis import settings
+from numpy.typing import NDArray
 from toy_graphs import onnx_graph, tflite_graph, toy_outputs
 
 from onwrist_runtime import bundle
 from onwrist_runtime.manifest import (
     FORMAT_VERSION,
+    Baseline,
     Channel,
     Golden,
     Graph,
     Manifest,
     Stage,
+    Step,
     Task,
 )
 
@@ -135,20 +139,90 @@ def plain_parts() -> Parts:
 
 def _with_golden(manifest: Manifest, graphs: dict[str, bytes], formats: list[str]) -> Parts:
     """Members around the graphs, with golden vectors that are calculated by hand."""
-    draw = np.random.default_rng(0)
-    shape = manifest.golden.windows, len(manifest.channels), manifest.samples
-    observed = (draw.random(shape) < 0.8).astype(np.uint8)
-    values = (draw.normal(size=shape) * observed).astype(np.float32)
-    golden = {"values": values, "observed": observed}
-    for name, expected in toy_outputs(values, observed).items():
-        for graph_format in formats:
-            golden[f"{graph_format}/{name}"] = expected
+    golden = _golden(manifest, formats, "", manifest.golden.windows, 1, manifest.samples)
+    if manifest.step is not None:
+        size = manifest.step.samples
+        steps = manifest.samples // size
+        golden |= _golden(manifest, formats, "step/", manifest.golden.steps, steps, size)
     members = {
         "CARD.md": b"# toy\n",
         "golden.safetensors": safetensors.numpy.save(golden),
         "parity.json": b"{}\n",
     }
     return manifest, members | graphs
+
+
+def _golden(
+    manifest: Manifest, formats: list[str], part: str, count: int, steps: int, size: int
+) -> dict[str, NDArray[Any]]:
+    """Inputs of so many points, and the outputs over so many of them up to each."""
+    draw = np.random.default_rng(0)
+    shape = count, len(manifest.channels), size
+    observed = (draw.random(shape) < 0.8).astype(np.uint8)
+    values = (draw.normal(size=shape) * observed).astype(np.float32)
+    golden: dict[str, NDArray[Any]] = {f"{part}values": values, f"{part}observed": observed}
+    baseline = None
+    if manifest.baseline is not None:
+        baseline = draw.normal(size=(*shape[:2], 3)).astype(np.float32)
+        golden[f"{part}baseline"] = baseline
+    before = np.zeros((steps - 1, *shape[1:]))
+    several = []
+    for x in (values, observed):
+        padded = np.concatenate([before, x])
+        several.append(np.stack([np.hstack(padded[k : k + steps]) for k in range(count)]))
+    for name, expected in toy_outputs(*several, baseline).items():
+        for graph_format in formats:
+            golden[f"{graph_format}/{part}{name}"] = expected
+    return golden
+
+
+STREAMING = {"baseline": Baseline(seconds=20.0, samples=5), "step": Step(samples=10, state=24)}
+
+
+def _streaming(graph_format: Literal["onnx", "tflite"]) -> Parts:
+    """The toy bundle with a baseline and a step graph, of one format."""
+    file = f"{{}}.{'s8.onnx' if graph_format == 'onnx' else 'tflite'}"
+    graphs = tuple(
+        Graph(file=file.format(name), format=graph_format, activations="s8", role=role)
+        for name, role in (("model", "window"), ("step", "step"))
+    )
+    plain = _manifest()
+    golden = msgspec.structs.replace(plain.golden, steps=7)
+    manifest = msgspec.structs.replace(plain, graphs=graphs, golden=golden, **STREAMING)
+    make = onnx_graph if graph_format == "onnx" else tflite_graph
+    made = {
+        graph.file: make(
+            manifest.outputs,
+            len(manifest.channels),
+            *((10, True, 24) if graph.role == "step" else (manifest.samples, True)),
+        )
+        for graph in graphs
+    }
+    return _with_golden(manifest, made, [graph_format])
+
+
+@pytest.fixture(scope="session")
+def step_parts() -> Parts:
+    """Manifest and members of a bundle with a baseline and a step graph, for ONNX Runtime."""
+    pytest.importorskip("onnxruntime")
+    return _streaming("onnx")
+
+
+@pytest.fixture(scope="session")
+def step_bundle(step_parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That bundle as a file."""
+    path = tmp_path_factory.mktemp("toy") / "steps.onwrist"
+    bundle.write(path, *step_parts)
+    return path
+
+
+@pytest.fixture(scope="session")
+def step_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with a baseline and a step graph as a file, for LiteRT only."""
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path_factory.mktemp("toy") / "steps_tflite.onwrist"
+    bundle.write(path, *_streaming("tflite"))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,13 @@ class Piece(NamedTuple):
     ----------
     times : float64 (n,), finite.
     values : float32 (k, n), finite or NaN.
-    plain : whether times strictly increase and no value is NaN.
+    steps : from each stamp to the next (n - 1,), if the samples are plain: if all steps are
+        above 0 and no value is NaN. None otherwise.
     """
 
     times: NDArray[np.float64]
     values: NDArray[np.float32]
-    plain: bool
+    steps: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,9 @@ class Arrival:
     def _piece(self, part: slice) -> Piece:
         times = self._times[part].astype(np.float64, copy=False)
         values = as_float32(self._samples[part])
-        increasing = bool(np.logical_and.reduce(times[1:] > times[:-1]))
-        ends = abs(times[0]) <= LATEST and abs(times[-1]) <= LATEST
-        if not (increasing and ends):
+        steps = times[1:] - times[:-1]
+        increasing = bool(np.minimum.reduce(steps, initial=np.inf) > 0)
+        if not (increasing and times[0] >= -LATEST and times[-1] <= LATEST):
             beyond = ~(np.abs(times) <= LATEST)
             if beyond.any():
                 raise InputError(not_seconds(float(times[beyond.argmax()])))
@@ -134,7 +135,7 @@ class Arrival:
                     "magnitude, and NaN where it is missing"
                 )
             finite = not np.isnan(magnitude).any()
-        return Piece(times, values.T, increasing and finite)
+        return Piece(times, values.T, steps if increasing and finite else None)
 
 
 def _columns(samples: ArrayLike, channels: int) -> NDArray[Any]:
@@ -158,7 +159,7 @@ def _check_clock(piece: Piece, newest: float, lateness: float = 0.0) -> tuple[in
         A stamp is so far from the newest one before it that it is of another clock.
     """
     times = piece.times
-    if piece.plain:
+    if piece.steps is not None:
         first, last = float(times[0]), float(times[-1])
         base = first if newest == -np.inf else newest
         if base - LONGEST <= first and last <= base + LONGEST:

@@ -22,7 +22,8 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, Manifest
 from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.resampling import SAME_TIME
-from onwrist_runtime.rolling import LONGEST_HOP, LONGEST_LATENESS, Mode, Runner, Settings
+from onwrist_runtime.rolling import Runner
+from onwrist_runtime.settings import Mode, Settings, hop_samples, rows_of, settings_of
 from onwrist_runtime.stream import Stream
 from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, resample_rows
 from onwrist_runtime.verify import prove
@@ -207,7 +208,7 @@ class Model:
             getattr(given.get(channel.name), "rate", channel.rate)
             for channel in self.manifest.channels
         )
-        settings = Settings("window", self._hop(hop, "window"), 0.0, rates)
+        settings = Settings("window", hop_samples(self.manifest, "window", hop), 0.0, rates)
         stream = Stream(self.manifest, settings, self._runner("window"), self.hash)
         predictions = stream.push_recording(signals)
 
@@ -253,12 +254,7 @@ class Model:
                 f"{self.engine.name} has no step graph in {self.name} {self.version}: use "
                 "mode='window'"
             )
-        longest = check_time(lateness)
-        if not 0 <= longest <= LONGEST_LATENESS:
-            raise InputError(
-                f"lateness must be from 0 to {LONGEST_LATENESS:g} seconds, not {lateness}"
-            )
-        settings = Settings(mode, self._hop(hop, mode), longest, self._rates(rates))
+        settings = settings_of(self.manifest, mode, hop, lateness, rates)
         return Stream(self.manifest, settings, self._runner(mode), self.hash)
 
     def restore_stream(self, blob: bytes) -> Stream:
@@ -275,43 +271,6 @@ class Model:
         stream = Stream(self.manifest, record.settings, self._runner(record.mode), self.hash)
         stream.restore(record)
         return stream
-
-    def _hop(self, hop: float | None, mode: Mode) -> int:
-        """Grid points from one prediction to the next."""
-        step = self.manifest.step.samples if self.manifest.step and mode == "step" else None
-        if hop is None:
-            return step or max(1, self.window_samples // 2)
-        seconds = check_time(hop)
-        if not 0 < seconds <= LONGEST_HOP:
-            raise InputError(
-                f"hop must be above 0 and at most {LONGEST_HOP:g} seconds, not {hop}"
-            )
-        samples = max(1, round(seconds * self.rate))
-        if step and samples % step:
-            below, above = samples // step * step, (samples // step + 1) * step
-            near = " and ".join(f"{x / self.rate:g}" for x in (below, above) if x)
-            raise InputError(
-                f"a hop of {hop:g} s is not whole steps of {step / self.rate:g} s: the nearest "
-                f"are {near} s, or use mode='window'"
-            )
-        return samples
-
-    def _rates(self, given: Mapping[str, float] | None) -> tuple[float, ...]:
-        """Nominal native rate of each channel."""
-        rates = [channel.rate for channel in self.manifest.channels]
-        if given is not None and not isinstance(given, Mapping):
-            raise InputError(f"rates are Hz by channel or sensor, not {given!r}")
-        for name, rate in (given or {}).items():
-            for row in self._rows(name):
-                rates[row] = check_rate(rate)
-        sensors: dict[str, float] = {}
-        for channel, rate in zip(self.manifest.channels, rates, strict=True):
-            if sensors.setdefault(channel.sensor, rate) != rate:
-                raise InputError(
-                    f"the channels of {channel.sensor!r} share their time stamps, so they have "
-                    f"one rate: {sensors[channel.sensor]:g} or {rate:g} Hz?"
-                )
-        return tuple(rates)
 
     def _runner(self, mode: Mode) -> Runner:
         engine = self.engine if mode == "window" else self._step_engine
@@ -380,7 +339,7 @@ class Model:
         values, observed = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
         given: set[int] = set()
         for name, samples in named.items():
-            rows = self._rows(name)
+            rows = rows_of(self.manifest, name)
             if given.intersection(rows):
                 raise InputError(f"{name!r} gives channels that are given by another name")
             given.update(rows)
@@ -394,19 +353,6 @@ class Model:
             except InputError as error:
                 raise InputError(f"{name!r}: {error}") from None
         return values, observed
-
-    def _rows(self, name: str) -> Sequence[int]:
-        """The row of a channel, or the rows of a sensor."""
-        if name in self.channels:
-            return [self.channels.index(name)]
-        rows = [k for k, c in enumerate(self.manifest.channels) if c.sensor == name]
-        if not rows:
-            sensors = dict.fromkeys(c.sensor for c in self.manifest.channels)
-            raise InputError(
-                f"there is no channel or sensor {name!r}; this model knows the channels "
-                f"{', '.join(self.channels)} and the sensors {', '.join(sensors)}"
-            )
-        return rows
 
     def _samples(
         self, samples: tuple[ArrayLike, float], count: int

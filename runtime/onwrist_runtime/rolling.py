@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +15,14 @@ from numpy.typing import NDArray
 from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest
 from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.settings import Settings
 from onwrist_runtime.watermark import Timeline
 from onwrist_runtime.window import shares
 
-Mode = Literal["step", "window"]
 Array = NDArray[np.float32]
 Outputs = Mapping[str, Array]
 
-LONGEST_HOP = LONGEST_LATENESS = 86_400.0  # seconds
 AT_ONCE = 4096  # grid points that are resampled at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a stream works, for as long as it lives.
-
-    Attributes
-    ----------
-    mode : "step" runs what is new through a step graph, "window" whole windows.
-    hop : grid points from one prediction to the next; whole steps in step mode.
-    lateness : seconds that a sample may be older than the newest one.
-    rates : nominal native rate of each channel in Hz.
-    """
-
-    mode: Mode
-    hop: int
-    lateness: float
-    rates: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

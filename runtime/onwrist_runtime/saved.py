@@ -21,7 +21,8 @@ from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.manifest_json import FASTEST, SLOWEST
-from onwrist_runtime.rolling import LONGEST_HOP, LONGEST_LATENESS, Mode, Rolling, Settings
+from onwrist_runtime.rolling import Rolling
+from onwrist_runtime.settings import LONGEST_HOP, LONGEST_LATENESS, Mode, Settings
 from onwrist_runtime.timeline import LATEST
 from onwrist_runtime.watermark import Timeline
 
@@ -171,7 +172,8 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
         _require(bool((np.abs(times) <= LATEST).all()), "times")
         _require(bool((np.diff(times) > 0).all() and (times <= record.newest).all()), "times")
         _require(not np.isinf(values).any(), "values")
-        sensor.samples.append(times, values)
+        if len(times):
+            sensor.merge(times, values)
     for tally, saved in zip(timeline.tallies, record.tallies, strict=True):
         tally.samples, tally.late = saved.samples, saved.late
         tally.duplicate, tally.repaired, tally.last = (

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import saved
-from onwrist_runtime.arrivals import PIECE, Arrival, Limit
+from onwrist_runtime.arrivals import Arrival
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.rolling import Mode, Rolling, Runner, Settings
-from onwrist_runtime.timeline import LONGEST, Signal
+from onwrist_runtime.recorded import Track, among, check_recording, tracks_of, turns
+from onwrist_runtime.rolling import Rolling, Runner
+from onwrist_runtime.settings import Mode, Settings, rows_of
+from onwrist_runtime.timeline import Signal
 from onwrist_runtime.watermark import Sensor, Tally, Timeline
 
 AT_ONCE = 64  # predictions that a call computes before it returns
-FASTEST = 1000.0  # Hz: any sensor may be so fast, or four times what is stated of it
-SAME_RATE = 0.02  # share that a recording's rate may be off the stream's
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Stream:
     def _begin(self) -> None:
         """The first state."""
         manifest, settings = self._manifest, self._settings
-        sensors = sensors_of(manifest, settings.rates)
+        sensors = _sensors(manifest, settings)
         tallies = tuple(Tally() for _ in self._names)
         self._timeline = Timeline(sensors, tallies, manifest.rate, settings.lateness)
         self._rolling = Rolling(manifest, settings, self._runner)
@@ -115,10 +115,11 @@ class Stream:
         """
         with self._lock:
             self._refuse_unless_open()
-            used = self._used(signals)
+            rates = dict(zip(self._names, self._settings.rates, strict=True))
+            used = check_recording(signals, rates, self._timeline.newest)
             for name, signal in used.items():
                 self._arrival(name, signal.times, signal.values, self._targets[name][0], 1)
-            return self._eagerly(self._push_recording(used))
+            return self._eagerly(self._push_recording(tracks_of(used, self._targets)))
 
     def flush(self, at_least_one: bool = False) -> Iterator[Prediction]:
         """Settle every sample, and predict on the windows that they complete.
@@ -224,33 +225,20 @@ class Stream:
     # How it works
 
     def _push(self, sensor: Sensor, axis: int | None, arrival: Arrival) -> Iterator[Prediction]:
-        for times, values, plain in arrival.pieces():
+        for times, values, steps in arrival.pieces():
             if axis is not None:
-                values, plain = _among(sensor, [(axis, values[0])]), False
-            self._timeline.take(sensor, times, values, plain)
+                values, steps = among(sensor, {axis: values[0]}), None
+            self._timeline.take(sensor, times, values, steps)
             yield from self._rolling.advance(self._timeline)
 
-    def _push_recording(self, signals: Mapping[str, Signal]) -> Iterator[Prediction]:
+    def _push_recording(self, tracks: Sequence[Track]) -> Iterator[Prediction]:
         timeline = self._timeline
-        tracks = _tracks(signals, self._targets)
-        taken = [0] * len(tracks)
-        while True:
-            # A piece of what has the most samples, and everything else up to its end.
-            ends = [
-                float(times[min(done + PIECE, len(times)) - 1])
-                for (_, times, _), done in zip(tracks, taken, strict=True)
-                if done < len(times)
-            ]
-            if not ends:
-                return
+        for turn in turns(tracks):
             floor = timeline.newest - timeline.lateness
-            for k, (sensor, times, axes) in enumerate(tracks):
-                part = slice(taken[k], int(times.searchsorted(min(ends), "right")))
-                if part.start < part.stop:
-                    values = _among(sensor, [(axis, all_[part]) for axis, all_ in axes])
-                    plain = not np.isnan(values).any()
-                    timeline.take(sensor, times[part], values, plain, floor)
-                    taken[k] = part.stop
+            for track, part in turn:
+                times, values = track.times[part], track.values(part)
+                steps = None if np.isnan(values).any() else np.diff(times)
+                timeline.take(track.sensor, times, values, steps, floor)
             yield from self._rolling.advance(timeline)
 
     def _flush(self) -> Iterator[Prediction]:
@@ -298,14 +286,9 @@ class Stream:
 
     def _target(self, name: str) -> tuple[Sensor, int | None]:
         """The sensor of a name, and which of its axes if it is one of several."""
-        target = self._targets.get(name) if isinstance(name, str) else None
-        if target is None:
-            sensors = dict.fromkeys(c.sensor for c in self._manifest.channels)
-            raise InputError(
-                f"there is no channel or sensor {name!r}; this model knows the channels "
-                f"{', '.join(self._names)} and the sensors {', '.join(sensors)}"
-            )
-        return target
+        if not isinstance(name, str) or name not in self._targets:
+            rows_of(self._manifest, name)  # refuses it and says which names there are
+        return self._targets[name]
 
     def _arrival(
         self, name: str, times: ArrayLike, samples: ArrayLike, sensor: Sensor, count: int
@@ -313,59 +296,21 @@ class Stream:
         newest, lateness = self._timeline.newest, self._settings.lateness
         held = len(sensor.samples)
         try:
-            return Arrival(times, samples, count, newest, lateness, held, self._limit(sensor))
+            return Arrival(times, samples, count, newest, lateness, held, sensor.limit)
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
 
-    def _limit(self, sensor: Sensor) -> Limit:
-        seconds = 2 * self._manifest.samples / self._manifest.rate + self._settings.lateness
-        seconds += 2 * (sensor.back + sensor.reach)
-        fastest = max(FASTEST, 4 * sensor.rate)
-        return Limit(int(seconds * fastest) + 2 * PIECE, seconds)
 
-    def _used(self, signals: Mapping[str, Signal]) -> dict[str, Signal]:
-        if not isinstance(signals, Mapping):
-            raise InputError(
-                f"a recording is its signals by channel, not a {type(signals).__name__}"
-            )
-        used = {name: signals[name] for name in self._names if name in signals}
-        for name, signal in used.items():
-            if not isinstance(signal, Signal):
-                raise InputError(
-                    f"{name!r} is a {type(signal).__name__}; a recording is made of signals: "
-                    "Signal(values, times, rate) or Signal.regular(values, rate)"
-                )
-            rate = self._settings.rates[self._names.index(name)]
-            if abs(signal.rate / rate - 1) > SAME_RATE:
-                raise InputError(
-                    f"{name!r} was recorded at {signal.rate:g} Hz, but this stream takes it at "
-                    f"{rate:g} Hz; make one with stream(rates={{{name!r}: {signal.rate:g}}})"
-                )
-        used = {name: signal for name, signal in used.items() if _has_samples(signal)}
-        if not used:
-            raise InputError(
-                f"no samples of {', '.join(self._names)} among "
-                f"{', '.join(map(str, signals)) or 'no signals'}"
-            )
-        earliest = min(float(signal.times[0]) for signal in used.values())
-        latest = max(float(signal.times[-1]) for signal in used.values())
-        newest = self._timeline.newest
-        base = earliest if newest == -np.inf else newest
-        if earliest < base - LONGEST or latest > base + LONGEST:
-            since = "" if newest == -np.inf else f", and the newest before is at {newest}"
-            raise InputError(
-                f"the samples span {latest - earliest:.0f} s, from {earliest} to {latest}"
-                f"{since}: all channels of a recording must be on one clock"
-            )
-        return used
-
-
-def sensors_of(manifest: Manifest, rates: Sequence[float]) -> tuple[Sensor, ...]:
+def _sensors(manifest: Manifest, settings: Settings) -> tuple[Sensor, ...]:
     """What samples together: channels of one sensor, at one rate."""
     groups: dict[tuple[str, float], list[int]] = {}
     for row, channel in enumerate(manifest.channels):
-        groups.setdefault((channel.sensor, rates[row]), []).append(row)
-    return tuple(Sensor.of(rows, rate, manifest.rate) for (_, rate), rows in groups.items())
+        groups.setdefault((channel.sensor, settings.rates[row]), []).append(row)
+    # Until it is used a sample waits for the newest one, and for the next window's end.
+    wait = settings.lateness + 2 * manifest.samples / manifest.rate
+    return tuple(
+        Sensor.of(rows, rate, manifest.rate, wait) for (_, rate), rows in groups.items()
+    )
 
 
 def _targets(
@@ -379,37 +324,3 @@ def _targets(
             targets[channel.sensor] = sensor, None
             targets[channel.name] = sensor, axis if len(sensor.rows) > 1 else None
     return targets
-
-
-def _has_samples(signal: Signal) -> bool:
-    values = signal.values
-    return any(
-        not np.isnan(values[begin : begin + PIECE]).all()
-        for begin in range(0, len(values), PIECE)
-    )
-
-
-def _among(
-    sensor: Sensor, axes: Sequence[tuple[int, NDArray[np.float32]]]
-) -> NDArray[np.float32]:
-    """Values (k, n) of all axes of a sensor, NaN where one is not given."""
-    values = np.full((len(sensor.rows), len(axes[0][1])), np.nan, np.float32)
-    for axis, given in axes:
-        values[axis] = given
-    return values
-
-
-def _tracks(
-    signals: Mapping[str, Signal], targets: Mapping[str, tuple[Sensor, int | None]]
-) -> list[tuple[Sensor, NDArray[np.float64], list[tuple[int, NDArray[np.float32]]]]]:
-    """What is taken together: axes of one sensor that have the same stamps."""
-    tracks: list[tuple[Sensor, NDArray[np.float64], list[tuple[int, NDArray[np.float32]]]]] = []
-    for name, signal in signals.items():
-        sensor, axis = targets[name]
-        for other, times, axes in tracks:
-            if other is sensor and np.array_equal(times, signal.times):
-                axes.append((axis or 0, signal.values))
-                break
-        else:
-            tracks.append((sensor, signal.times, [(axis or 0, signal.values)]))
-    return tracks

@@ -22,10 +22,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist_runtime.clock import HISTORY, strays
-from onwrist_runtime.resampling import SAME_TIME, reach
+from onwrist_runtime.arrivals import PIECE, Limit
+from onwrist_runtime.clock import HISTORY, STRAY, is_regular, strays
+from onwrist_runtime.resampling import SAME_TIME, reach, resample_block
 from onwrist_runtime.samples import Samples
 from onwrist_runtime.timeline import resample_rows
+
+FASTEST = 1000.0  # Hz: any sensor may be so fast, or four times what is stated of it
 
 Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -39,22 +42,30 @@ class Sensor:
     rows : their rows of the window, ascending.
     rate : nominal native sampling rate in Hz.
     reach : seconds past a grid point within which a stamp can change its value.
-    back : seconds before a grid point after which a sample plays no part.
+    run : seconds before a sample within which others can tell where its stamp should be.
+    limit : how many samples may be held.
     samples : what is still needed.
+    strayed : from the stamp after this one on, all came in order and at the nominal rate.
+    holed : from the stamp after this one on, no channel's sample is missing.
     """
 
     rows: tuple[int, ...]
     rate: float
     reach: float
-    back: float
+    run: float
+    limit: Limit
     samples: Samples
+    strayed: float = -math.inf
+    holed: float = -math.inf
 
     @classmethod
-    def of(cls, rows: Sequence[int], rate: float, grid_rate: float) -> Sensor:
-        ahead = reach(rate, grid_rate)
-        # A run in which stamps are repaired has steps of less than 3 / 2 periods.
-        back = ahead + 1.5 * (HISTORY + 1) / rate
-        return cls(tuple(rows), rate, ahead, back, Samples(len(rows)))
+    def of(cls, rows: Sequence[int], rate: float, grid_rate: float, wait: float) -> Sensor:
+        """A sensor whose samples may have to wait for so many seconds until they are used."""
+        # Steps of a run are below 3 / 2 periods.
+        run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
+        held = wait + run + 2 * ahead
+        limit = Limit(int(held * max(FASTEST, 4 * rate)) + 2 * PIECE, held)
+        return cls(tuple(rows), rate, ahead, run, limit, Samples(len(rows)))
 
     @property
     def where(self) -> slice | list[int]:
@@ -62,6 +73,33 @@ class Sensor:
         first, last = self.rows[0], self.rows[-1]
         together = last - first + 1 == len(self.rows)
         return slice(first, last + 1) if together else list(self.rows)
+
+    def append(
+        self,
+        times: NDArray[np.float64],
+        values: NDArray[np.float32],
+        steps: NDArray[np.float64],
+    ) -> bool:
+        """Take plain samples, if they are later than what is here; whether they are."""
+        held = self.samples.times
+        if len(held):
+            step = float(times[0] - held[-1])
+            if step <= 0:
+                return False
+            if not abs(step - 1 / self.rate) <= STRAY / HISTORY / self.rate:
+                self.strayed = float(times[0])
+        if not is_regular(steps, self.rate):
+            self.strayed = float(times[-1])
+        self.samples.append(times, values)
+        return True
+
+    def merge(
+        self, times: NDArray[np.float64], values: NDArray[np.float32]
+    ) -> NDArray[np.intp]:
+        """Take samples in any order; how many of each channel came twice."""
+        twice = self.samples.merge(times, values)
+        self.strayed = self.holed = float(self.samples.times[-1])
+        return twice
 
 
 @dataclass(slots=True)
@@ -119,7 +157,7 @@ class Timeline:
         sensor: Sensor,
         times: NDArray[np.float64],
         values: NDArray[np.float32],
-        plain: bool,
+        steps: NDArray[np.float64] | None,
         floor: float | None = None,
     ) -> None:
         """Take samples of one sensor.
@@ -128,56 +166,48 @@ class Timeline:
         ----------
         times : float64 (n,).
         values : float32 (k, n), NaN where a channel has no sample.
-        plain : whether times strictly increase and no value is NaN.
+        steps : from stamp to stamp, if all are above 0 and no value is NaN; else None.
         floor : stamps below are late; None if each newer stamp of these makes older ones
             that follow it late.
         """
-        tallies = [self.tallies[row] for row in sensor.rows]
         least = self.newest - self.lateness if floor is None else floor
-        if not (plain and times[0] >= least):
-            real = ~np.isnan(values)
-            some = np.logical_or.reduce(real)
-            if not some.all():
-                times, values, real = times[some], values[:, some], real[:, some]
-                if not len(times):
-                    return
-            if floor is None:
-                running = np.maximum(np.maximum.accumulate(times), self.newest)
-                late = times < running - self.lateness
-            else:
-                late = times < floor
-            if late.any():
-                for tally, count in zip(tallies, (real & late).sum(axis=1), strict=True):
-                    tally.late += int(count)
-                times, values, real = times[~late], values[:, ~late], real[:, ~late]
-                if not len(times):
-                    return
-            self._add(sensor, tallies, times, values, real)
+        plain = steps is not None and times[0] >= least
+        if plain and steps is not None and sensor.append(times, values, steps):
+            last = float(times[-1])
+            for row in sensor.rows:
+                tally = self.tallies[row]
+                tally.samples += len(times)
+                if tally.last is None or last > tally.last:
+                    tally.last = last
+            if last > self.newest:
+                self.newest = last
         else:
-            samples, last = sensor.samples, float(times[-1])
-            if not len(samples) or times[0] > samples.times[-1]:
-                samples.append(times, values)
-                for tally in tallies:
-                    tally.samples += len(times)
-                    if tally.last is None or last > tally.last:
-                        tally.last = last
-                if last > self.newest:
-                    self.newest = last
-            else:
-                self._add(sensor, tallies, times, values, np.ones(values.shape, np.bool_))
+            self._sort_in(sensor, times, values, floor)
         if self.origin is None:
             self._settle_origin()
 
-    def _add(
+    def _sort_in(
         self,
         sensor: Sensor,
-        tallies: Sequence[Tally],
         times: NDArray[np.float64],
         values: NDArray[np.float32],
-        real: NDArray[np.bool_],
+        floor: float | None,
     ) -> None:
-        duplicates = sensor.samples.merge(times, values)
-        for tally, mine, twice in zip(tallies, real, duplicates.tolist(), strict=True):
+        tallies = [self.tallies[row] for row in sensor.rows]
+        some = ~np.isnan(values).all(axis=0)
+        times, values = times[some], values[:, some]
+        if not len(times):
+            return
+        running = np.maximum(np.maximum.accumulate(times), self.newest)
+        late = times < (running - self.lateness if floor is None else floor)
+        real = ~np.isnan(values)
+        for tally, count in zip(tallies, (real & late).sum(axis=1).tolist(), strict=True):
+            tally.late += count
+        times, values, real = times[~late], values[:, ~late], real[:, ~late]
+        if not len(times):
+            return
+        duplicates = sensor.merge(times, values).tolist()
+        for tally, mine, twice in zip(tallies, real, duplicates, strict=True):
             if mine.any():
                 tally.samples += int(mine.sum()) - twice
                 tally.duplicate += twice
@@ -214,16 +244,18 @@ class Timeline:
         for sensor in self.sensors:
             times = sensor.samples.times
             near = int(times.searchsorted(end + sensor.reach))
-            if near:
-                where = sensor.where
-                values[where], observed[where] = resample_rows(
-                    times[:near],
-                    sensor.samples.values[:, :near],
-                    sensor.rate,
-                    self.rate,
-                    first,
-                    count,
-                )
+            if not near:
+                continue
+            where = sensor.where
+            way = resample_block if sensor.holed < times[0] else resample_rows
+            values[where], observed[where] = way(
+                times[:near],
+                sensor.samples.values[:, :near],
+                sensor.rate,
+                self.rate,
+                first,
+                count,
+            )
         return values, observed
 
     def forget(self, first: int) -> None:
@@ -231,7 +263,7 @@ class Timeline:
         before = first / self.rate
         self._count_repaired(before)
         for sensor in self.sensors:
-            sensor.samples.drop(before - sensor.back)
+            sensor.samples.drop(before - sensor.reach - sensor.run)
 
     def count_rest(self) -> None:
         """Look for repair at what is left, once all samples are settled."""
@@ -239,6 +271,8 @@ class Timeline:
 
     def _count_repaired(self, before: float) -> None:
         for sensor in self.sensors:
+            if sensor.strayed < self.repaired_to - sensor.run or not len(sensor.samples):
+                continue
             times = sensor.samples.times
             begin, end = times.searchsorted((self.repaired_to, before))
             if begin == end:

@@ -39,7 +39,8 @@ class Recorder:
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         self.inputs.append({name: x.copy() for name, x in inputs.items()})
-        return toy_outputs(inputs["values"], inputs["observed"].astype(np.uint8))
+        observed = inputs["observed"].astype(np.uint8)
+        return toy_outputs(inputs["values"], observed, inputs.get("baseline"))
 
 
 def recording(model: Model) -> tuple[Model, Recorder]:
@@ -72,26 +73,22 @@ def bits(engine: Recorder) -> list[bytes]:
 
 
 @st.composite
-def samples(draw: st.DrawFn, seconds: float = 7.0, gaps: bool = True) -> dict[str, Push]:
+def samples(draw: st.DrawFn) -> dict[str, Push]:
     """What each sensor took: jittered, with holes, NaN and samples that come twice."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     start = draw(st.sampled_from([0.0, -3.3, EPOCH]))
+    seconds = draw(st.sampled_from([1.0, 6.0, 15.0]))
     taken = {}
     for name, rate in (("ppg", 64.0), ("acc", 32.0)):
         if draw(st.integers(0, 9)) == 0:
             continue
         begin = draw(st.sampled_from([0.0, 0.011, 2.5]))
         times = np.arange(begin, seconds, 1 / rate * draw(st.sampled_from([1, 1.0002, 0.5])))
-        times = (
-            times
-            + random.uniform(-1, 1, len(times))
-            * draw(st.sampled_from([0.0, 0.1, 0.45]) if gaps else st.just(0.0))
-            / rate
-        )
-        if gaps:
-            hole = draw(st.floats(0, seconds))
-            keep = (times < hole) | (times > hole + draw(st.sampled_from([0.0, 0.3, 3.0])))
-            times = times[keep & (random.random(len(times)) > draw(st.sampled_from([0, 0.1])))]
+        jitter = draw(st.sampled_from([0.0, 0.1, 0.45])) / rate
+        times += random.uniform(-1, 1, len(times)) * jitter
+        hole = draw(st.floats(0, seconds))
+        keep = (times < hole) | (times > hole + draw(st.sampled_from([0.0, 0.3, 3.0])))
+        times = times[keep & (random.random(len(times)) > draw(st.sampled_from([0, 0.1])))]
         times = np.sort(start + times)
         values = random.normal(size=(len(times), len(ROWS[name]))).astype(np.float32)
         values[random.random(values.shape) < draw(st.sampled_from([0.0, 0.02, 0.5]))] = np.nan
@@ -127,12 +124,15 @@ def arrivals(
 
 
 def split(pushes: Sequence[Push], random: np.random.Generator) -> list[Push]:
-    """The same pushes, torn into smaller ones."""
+    """The same pushes, torn into smaller ones, and some single samples by axis."""
     torn = []
     for name, times, values in pushes:
         cuts = sorted(random.integers(0, len(times) + 1, random.integers(0, 4)))
         for a, b in zip([0, *cuts], [*cuts, len(times)], strict=True):
             torn.append(Push(name, times[a:b], values[a:b]))
+            if name == "acc" and b - a == 1 and random.random() < 0.5:
+                axes = zip(("acc_x", "acc_y"), torn.pop().samples.T, strict=True)
+                torn += [Push(axis, times[a:b], numbers) for axis, numbers in axes]
     return torn
 
 
@@ -160,10 +160,8 @@ class Oracle:
                     else:
                         self.kept[row][t] = x
 
-    def windows(self, samples: int, hop: int) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """Start, values and observed of each window until a flush."""
-        if self.newest == -math.inf:
-            return
+    def grid(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """First grid point, values and observed up to the newest sample."""
         first = math.ceil((min(min(k) for k in self.kept if k) - 1e-6) * 25)
         last = math.floor((self.newest + 1e-6) * 25)
         values = np.zeros((3, last + 1 - first), np.float32)
@@ -172,6 +170,13 @@ class Oracle:
             times = np.array(sorted(kept))
             signal = Signal(np.array([kept[t] for t in times], np.float32), times, rate)
             values[row], observed[row] = resample(signal, 25.0, first, last + 1 - first)
-        for begin in range(0, last + 1 - first - samples + 1, hop):
+        return first, values, observed
+
+    def windows(self, samples: int, hop: int) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+        """Start, values and observed of each window until a flush."""
+        if self.newest == -math.inf:
+            return
+        first, values, observed = self.grid()
+        for begin in range(0, values.shape[1] - samples + 1, hop):
             part = slice(begin, begin + samples)
             yield (first + begin) / 25, values[:, part], observed[:, part]
