@@ -131,7 +131,7 @@ class Arrival:
             beyond = magnitude >= LARGEST
             if beyond.any():
                 raise InputError(
-                    f"a sample is {values[beyond][0]}; a sample must be below {LARGEST:g} in "
+                    f"a sample is {values[beyond][0]:g}; a sample must be below {LARGEST:g} in "
                     "magnitude, and NaN where it is missing"
                 )
             finite = not np.isnan(magnitude).any()

@@ -183,6 +183,8 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
         )
     timeline.newest, timeline.origin = record.newest, record.origin
     timeline.finished, timeline.repaired_to = record.finished, record.repaired_to
+    if timeline.origin is not None:
+        _require(record.done <= max(timeline.final - timeline.origin, samples), "done")
     grid = _array(record.grid, "<f4", (channels, samples), "grid")
     _require(bool(np.isfinite(grid).all()), "grid")
     bits = _array(record.observed, "u1", (-(-channels * samples // 8),), "observed")

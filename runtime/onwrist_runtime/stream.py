@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import saved
 from onwrist_runtime.arrivals import Arrival
-from onwrist_runtime.errors import InputError
+from onwrist_runtime.errors import EngineError, InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.recorded import Track, among, check_recording, tracks_of, turns
@@ -91,7 +91,8 @@ class Stream:
         InputError
             They cannot be used, or the stream was flushed. The stream is as before.
         EngineError
-            The engine failed. The samples were taken; the next call tries again.
+            The engine failed; where it had given predictions before, they come first. The
+            samples up to there were taken, and the next call tries again.
         """
         with self._lock:
             self._refuse_unless_open()
@@ -247,7 +248,14 @@ class Stream:
 
     def _eagerly(self, work: Iterator[Prediction]) -> Iterator[Prediction]:
         """Do the work at once if it is little; else leave the rest to who reads on."""
-        ready = list(islice(work, AT_ONCE + 1))
+        ready: list[Prediction] = []
+        try:
+            for prediction in islice(work, AT_ONCE + 1):
+                ready.append(prediction)
+        except EngineError as error:
+            if not ready:
+                raise
+            return _then_raise(ready, error)
         if len(ready) <= AT_ONCE:
             return iter(ready)
         self._unfinished = work
@@ -299,6 +307,11 @@ class Stream:
             return Arrival(times, samples, count, newest, lateness, held, sensor.limit)
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
+
+
+def _then_raise(ready: Sequence[Prediction], error: EngineError) -> Iterator[Prediction]:
+    yield from ready
+    raise error
 
 
 def _sensors(manifest: Manifest, settings: Settings) -> tuple[Sensor, ...]:
