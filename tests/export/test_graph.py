@@ -111,12 +111,13 @@ def test_statistics_compare_a_window_with_its_running_baseline() -> None:
     baseline = torch.tensor([[[0.0, 0.5, 1.0], [4.0, 2.0, 1.0], [0.0, 0.0, 0.0]]])
     found = statistics(*tensors(x, observed), baseline)[0]
     assert len(found) == statistics.size
-    risen, livelier, log_scale = found[13:15], found[15:18], found[18:]
+    risen, livelier, shakier = found[13:15], found[15:18], found[18:]
     assert risen[0].item() == pytest.approx((x[1].mean() - 4) / 2, rel=2e-3)
     assert livelier[1].item() == pytest.approx(np.log(x[1].std() / 2), abs=2e-3)
-    np.testing.assert_allclose(log_scale, np.log([0.501, 2.001, 1.0]), atol=1e-5)
+    jerk = np.abs(np.diff(x[1])).sum() / 64
+    assert shakier[1].item() == pytest.approx(np.log(jerk / 2), abs=2e-3)
     # the first channel is absent, and of the last nothing is known
-    assert (risen[1], livelier[0], livelier[2]) == (0, 0, 0)
+    assert (risen[1], livelier[0], livelier[2], shakier[0], shakier[2]) == (0, 0, 0, 0, 0)
     alone = ChannelStatistics(3, window_scaled=1, samples=64)
     assert torch.equal(found[:13], alone(*tensors(x, observed))[0])
 

@@ -33,12 +33,11 @@ from onwrist_export.judging.metrics import (
 from onwrist_export.learning import classify
 from onwrist_export.learning.calibrate import ABSTENTION, RateRules
 from onwrist_export.model.graph import DeployGraph
-from onwrist_export.windows.damage import first_channel_missing
+from onwrist_export.windows.damage import first_channel_missing, knowing
 from onwrist_export.windows.grids import Run, Windows, run_all
 
 Predictor = Callable[[Windows], dict[str, Array]]
 FOLDS = 5
-RUNNING, ALONE = "running baseline", "one window"
 MIDDLE = (600.0, 2400.0)  # s of a recording in which the protocol's order says least
 
 
@@ -85,13 +84,6 @@ def graph_predictor(graph: DeployGraph) -> Predictor:
 def engine_predictor(run: Run) -> Predictor:
     """Outputs of an inference engine."""
     return lambda windows: run_all(run, windows)
-
-
-def knowing(windows: Windows) -> dict[str, Windows]:
-    """The windows by what is known beside them: with their running baseline, and alone."""
-    if windows.baseline is None:
-        return {ALONE: windows}
-    return {RUNNING: windows, ALONE: windows.without_baseline()}
 
 
 def answers(confidence: Array, windows: Windows, rules: RateRules) -> NDArray[np.bool_]:

@@ -15,13 +15,12 @@ from onwrist_export.judging.evaluate import (
     answers,
     class_table,
     graph_predictor,
-    knowing,
     rate_table,
 )
 from onwrist_export.judging.metrics import Score, area_under_roc, by_subject
 from onwrist_export.learning.calibrate import ABSTENTION, RateRules
 from onwrist_export.model.graph import DeployGraph
-from onwrist_export.windows.damage import first_channel_missing
+from onwrist_export.windows.damage import first_channel_missing, knowing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
 
 FLOAT, INT8 = "onwrist fp32", "onwrist INT8"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from onwrist_export.config import Budget, Config, TaskConfig
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead
-from onwrist_export.windows.damage import with_missing
+from onwrist_export.windows.damage import knowing, with_missing
 from onwrist_export.windows.grids import Windows
 
 VARIANTS = 4  # copies of each window that are trained on, all but the first with data missing
@@ -41,14 +41,12 @@ def contexts(graph: DeployGraph, windows: Windows) -> Tensor:
 
 
 def variants(graph: DeployGraph, windows: Windows, config: Config) -> list[Tensor]:
-    """Contexts of the windows as they are, of copies with data missing, and alone.
+    """Contexts of the windows as they are, and of copies with data missing.
 
-    Alone is without a running baseline; that copy is left out where there is none.
+    All of them with and without their running baseline, if there is one.
     """
-    copies = [with_missing(windows, config, config.seed + k) for k in range(1, VARIANTS)]
-    if windows.baseline is not None:
-        copies.append(windows.without_baseline())
-    return [contexts(graph, w) for w in (windows, *copies)]
+    copies = (with_missing(windows, config, config.seed + k) for k in range(1, VARIANTS))
+    return [contexts(graph, v) for w in (windows, *copies) for v in knowing(w).values()]
 
 
 def fit_statistics(graph: DeployGraph, windows: Windows) -> None:

@@ -19,7 +19,7 @@ from onwrist_export.learning.loops import tune_rate
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
-from onwrist_export.windows.damage import first_channel_missing, with_missing
+from onwrist_export.windows.damage import first_channel_missing, knowing, with_missing
 from onwrist_export.windows.grids import (
     Grid,
     Windows,
@@ -188,9 +188,8 @@ def _class_head(
         variants, known.targets[task.name], known.subjects, task, config.classify, config.seed
     )
     held = choose.labelled(task.name)
-    cases = [held, with_missing(held, config, config.seed)]
-    if held.baseline is not None:
-        cases.append(held.without_baseline())
+    damaged = with_missing(held, config, config.seed)
+    cases = [v for w in (held, damaged) for v in knowing(w).values()]
     logits = np.concatenate([classify.logits(head, classify.contexts(graph, w)) for w in cases])
     calibrate.fit_classes(head, logits, np.tile(held.targets[task.name], len(cases)))
     return head

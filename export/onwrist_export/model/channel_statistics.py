@@ -14,7 +14,7 @@ from torch import Tensor, nn
 DEVIATION_FLOOR = 1e-3  # added to deviations, in the channel's unit
 JERK_FLOOR = 1e-4
 LEVEL_FLOOR = 0.02  # least level whose logarithm is told apart
-FARTHEST = 6.0  # scales of a baseline, or e-foldings of one, that are told apart
+FARTHEST = 10.0  # scales of a baseline, or e-foldings of one, that are told apart
 
 
 class ChannelStatistics(nn.Module):
@@ -23,9 +23,9 @@ class ChannelStatistics(nn.Module):
     The first `window_scaled` channels have arbitrary levels, which are left out. All
     statistics of a channel without one observed sample are zero, their mean.
 
-    With `baseline` there are three more by channel: the level and the log deviation of the
-    window relative to the running mean and scale, and the log of that scale. They are zero
-    where the baseline is unknown.
+    With `baseline` there are three more by channel: level, log deviation and log jerk
+    relative to the running mean and scale, zero where these are unknown. The scale itself
+    is left out: it grows while a recording is young, and would tell the time.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class ChannelStatistics(nn.Module):
             mean, scale, known = (baseline[..., k : k + 1].squeeze(-1) for k in range(3))
             scale = scale + DEVIATION_FLOOR
             risen = (level - mean[:, self.levelless :]) / scale[:, self.levelless :]
-            log_scale = torch.log(scale)
-            livelier = torch.log(deviation + DEVIATION_FLOOR) - log_scale
+            moved = [deviation + DEVIATION_FLOOR, jerk + JERK_FLOOR]
+            livelier = torch.log(torch.cat([m / scale for m in moved], dim=1))
             relative = torch.cat([risen, livelier], dim=1)
-            statistics += [torch.clamp(relative, -FARTHEST, FARTHEST), log_scale]
-            exist += [levelled * known[:, self.levelless :], present * known, known]
+            statistics.append(torch.clamp(relative, -FARTHEST, FARTHEST))
+            exist += [levelled * known[:, self.levelless :], present * known, present * known]
         return torch.cat(statistics, dim=1), torch.cat(exist, dim=1)
 
     def forward(

@@ -11,6 +11,8 @@ from onwrist_export.config import Config
 from onwrist_export.windows.grids import Windows
 from onwrist_export.windows.masks import drop_channels, drop_spans
 
+RUNNING, ALONE = "running baseline", "one window"
+
 
 def first_channel_missing(windows: Windows, share: float, rate: float) -> Windows:
     """The windows with this share of their first channel gone, in spans of 1 to 5 s."""
@@ -32,8 +34,7 @@ def _spans(
 def with_missing(windows: Windows, config: Config, seed: int) -> Windows:
     """A copy with channels and spans taken away, as the class heads are trained on.
 
-    Half of the windows know no running baseline, as after a start; the others do not know
-    that of every second absent channel, as if it had never been there.
+    Nothing is known of every second absent channel, as if it had never been there.
     """
     rng = np.random.default_rng(seed)
     count, channels, _ = windows.values.shape
@@ -44,5 +45,11 @@ def with_missing(windows: Windows, config: Config, seed: int) -> Windows:
     if windows.baseline is None:
         return damaged
     known = present | (rng.random(present.shape) < 0.5)
-    known &= rng.random((count, 1)) < 0.5
     return replace(damaged, baseline=windows.baseline * known[..., None].astype(np.float32))
+
+
+def knowing(windows: Windows) -> dict[str, Windows]:
+    """The windows by what is known beside them: with their running baseline, and alone."""
+    if windows.baseline is None:
+        return {ALONE: windows}
+    return {RUNNING: windows, ALONE: windows.without_baseline()}
