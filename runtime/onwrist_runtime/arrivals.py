@@ -53,6 +53,10 @@ class Limit:
 class Arrival:
     """One push, checked.
 
+    Attributes
+    ----------
+    only : the one piece that it is, if it is short.
+
     Parameters
     ----------
     timestamps, samples : what the caller gives: (n,), and (n,) or (n, k).
@@ -85,10 +89,10 @@ class Arrival:
                 f"samples of shape {np.shape(samples)} and time stamps of shape "
                 f"{self._times.shape}: every sample needs one time stamp"
             )
-        self._only = None
+        self.only: Piece | None = None
         if count <= PIECE and held + count <= limit.samples:
             if count:
-                self._only = piece = self._piece(slice(None))
+                self.only = piece = self._piece(slice(None))
                 _check_clock(piece, newest)
             return
         mark = newest
@@ -109,8 +113,8 @@ class Arrival:
 
     def pieces(self) -> Iterator[Piece]:
         """The samples in the order in which they were pushed."""
-        if self._only is not None:
-            yield self._only
+        if self.only is not None:
+            yield self.only
             return
         for begin in range(0, len(self._times), PIECE):
             yield self._piece(slice(begin, begin + PIECE))

@@ -82,6 +82,11 @@ class Rolling:
         self._values, self._observed = window
         self._column = self._samples
 
+    def is_due(self, timeline: Timeline) -> bool:
+        """Whether there is anything to do for `advance`."""
+        origin = timeline.origin
+        return origin is not None and self._due(self.done) <= timeline.final - origin
+
     def advance(self, timeline: Timeline) -> Iterator[Prediction]:
         """Go on to the last end that is due.
 

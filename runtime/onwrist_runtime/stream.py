@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import saved
-from onwrist_runtime.arrivals import Arrival
+from onwrist_runtime.arrivals import Arrival, Piece
 from onwrist_runtime.errors import EngineError, InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.prediction import Prediction
@@ -99,7 +99,11 @@ class Stream:
             sensor, axis = self._target(name)
             count = len(sensor.rows) if axis is None else 1
             arrival = self._arrival(name, timestamps, samples, sensor, count)
-            return self._eagerly(self._push(sensor, axis, arrival))
+            if arrival.only is None:
+                return self._eagerly(self._push(sensor, axis, arrival))
+            if self._take(sensor, axis, arrival.only):
+                return self._eagerly(self._rolling.advance(self._timeline))
+            return iter(())
 
     def push_recording(self, signals: Mapping[str, Signal]) -> Iterator[Prediction]:
         """Take a recording as if its samples came one by one in the order of time.
@@ -226,11 +230,17 @@ class Stream:
     # How it works
 
     def _push(self, sensor: Sensor, axis: int | None, arrival: Arrival) -> Iterator[Prediction]:
-        for times, values, steps in arrival.pieces():
-            if axis is not None:
-                values, steps = among(sensor, {axis: values[0]}), None
-            self._timeline.take(sensor, times, values, steps)
-            yield from self._rolling.advance(self._timeline)
+        for piece in arrival.pieces():
+            if self._take(sensor, axis, piece):
+                yield from self._rolling.advance(self._timeline)
+
+    def _take(self, sensor: Sensor, axis: int | None, piece: Piece) -> bool:
+        """Take some samples; whether anything has come due."""
+        times, values, steps = piece
+        if axis is not None:
+            values, steps = among(sensor, {axis: values[0]}), None
+        self._timeline.take(sensor, times, values, steps)
+        return self._rolling.is_due(self._timeline)
 
     def _push_recording(self, tracks: Sequence[Track]) -> Iterator[Prediction]:
         timeline = self._timeline

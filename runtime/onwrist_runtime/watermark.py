@@ -39,7 +39,7 @@ class Sensor:
 
     Attributes
     ----------
-    rows : their rows of the window, ascending.
+    rows, where : their rows of the window, ascending, and as an index.
     rate : nominal native sampling rate in Hz.
     reach : seconds past a grid point within which a stamp can change its value.
     run : seconds before a sample within which others can tell where its stamp should be.
@@ -50,6 +50,7 @@ class Sensor:
     """
 
     rows: tuple[int, ...]
+    where: slice | list[int]
     rate: float
     reach: float
     run: float
@@ -65,14 +66,9 @@ class Sensor:
         run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
         held = wait + run + 2 * ahead
         limit = Limit(int(held * max(FASTEST, 4 * rate)) + 2 * PIECE, held)
-        return cls(tuple(rows), rate, ahead, run, limit, Samples(len(rows)))
-
-    @property
-    def where(self) -> slice | list[int]:
-        """The rows as an index, which is cheaper where they follow each other."""
-        first, last = self.rows[0], self.rows[-1]
-        together = last - first + 1 == len(self.rows)
-        return slice(first, last + 1) if together else list(self.rows)
+        together = rows[-1] - rows[0] + 1 == len(rows)  # a slice is the cheaper index
+        where = slice(rows[0], rows[-1] + 1) if together else list(rows)
+        return cls(tuple(rows), where, rate, ahead, run, limit, Samples(len(rows)))
 
     def append(
         self,
@@ -246,9 +242,8 @@ class Timeline:
             near = int(times.searchsorted(end + sensor.reach))
             if not near:
                 continue
-            where = sensor.where
             way = resample_block if sensor.holed < times[0] else resample_rows
-            values[where], observed[where] = way(
+            values[sensor.where], observed[sensor.where] = way(
                 times[:near],
                 sensor.samples.values[:, :near],
                 sensor.rate,
