@@ -146,7 +146,13 @@ def check_channels(channels: Sequence[Channel]) -> None:
             f"{where}: the rate must be from {SLOWEST:g} to {FASTEST:g} Hz, not {channel.rate}",
         )
     axes = Counter(channel.sensor for channel in channels)
+    rates = {channel.sensor: channel.rate for channel in channels}
     for channel in channels:
+        rate = rates[channel.sensor]
+        _require(
+            channel.rate == rate,
+            f"channels of sensor {channel.sensor!r} have the rates {channel.rate} and {rate}",
+        )
         alone = channel.name == channel.sensor and axes[channel.sensor] == 1
         _require(
             alone or channel.name not in axes,

@@ -101,12 +101,19 @@ def _rates(manifest: Manifest, given: Mapping[str, float] | None) -> tuple[float
 
 def rows_of(manifest: Manifest, name: str) -> Sequence[int]:
     """The row of a channel, or the rows of a sensor; InputError for any other name."""
-    rows = [row for row, c in enumerate(manifest.channels) if name in (c.name, c.sensor)]
+    rows = []
+    if isinstance(name, str):
+        rows = [row for row, c in enumerate(manifest.channels) if name in (c.name, c.sensor)]
     if not rows:
-        channels = [channel.name for channel in manifest.channels]
-        sensors = dict.fromkeys(c.sensor for c in manifest.channels)
-        raise InputError(
-            f"there is no channel or sensor {name!r}; this model knows the channels "
-            f"{', '.join(channels)} and the sensors {', '.join(sensors)}"
-        )
+        raise InputError(no_such_name(manifest, name))
     return rows
+
+
+def no_such_name(manifest: Manifest, name: object) -> str:
+    """What is wrong with a name that is neither of a channel nor of a sensor."""
+    channels = [channel.name for channel in manifest.channels]
+    sensors = dict.fromkeys(channel.sensor for channel in manifest.channels)
+    return (
+        f"there is no channel or sensor {name!r}; this model knows the channels "
+        f"{', '.join(channels)} and the sensors {', '.join(sensors)}"
+    )

@@ -17,7 +17,7 @@ from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.recorded import Track, among, check_recording, tracks_of, turns
 from onwrist_runtime.rolling import Rolling, Runner
-from onwrist_runtime.settings import Mode, Settings, rows_of
+from onwrist_runtime.settings import Mode, Settings, no_such_name
 from onwrist_runtime.timeline import Signal
 from onwrist_runtime.watermark import Sensor, Tally, Timeline
 
@@ -304,9 +304,10 @@ class Stream:
 
     def _target(self, name: str) -> tuple[Sensor, int | None]:
         """The sensor of a name, and which of its axes if it is one of several."""
-        if not isinstance(name, str) or name not in self._targets:
-            rows_of(self._manifest, name)  # refuses it and says which names there are
-        return self._targets[name]
+        target = self._targets.get(name) if isinstance(name, str) else None
+        if target is None:
+            raise InputError(no_such_name(self._manifest, name))
+        return target
 
     def _arrival(
         self, name: str, times: ArrayLike, samples: ArrayLike, sensor: Sensor, count: int

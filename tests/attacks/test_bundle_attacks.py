@@ -471,6 +471,7 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("channels", 0, "scale", 0), "scale must be above 0"),
         (_set("channels", 0, "normalization", "zscore"), "Invalid enum value 'zscore'"),
         (_set("channels", 0, "rate", 0), "channel 'ppg': the rate must be from 0.001"),
+        (_set("channels", 1, "rate", 50.0), "sensor 'acc' have the rates 50.0 and 32.0"),
         (_set("channels", 0, "rate", 1e9), "to 100000 Hz, not 1000000000"),
         (_set("baseline", {"seconds": 0, "samples": 25}), "baseline: seconds must be above 0"),
         (_set("baseline", {"seconds": 600, "samples": 0}), "baseline: samples must be from 1"),
