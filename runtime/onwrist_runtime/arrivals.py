@@ -83,8 +83,8 @@ class Arrival:
     ) -> None:
         self._times = as_times(timestamps)
         self._samples = _columns(samples, channels)
-        count = len(self._times)
-        if self._times.ndim != 1 or len(self._samples) != count:
+        count = len(self._samples)
+        if self._times.shape != (count,):
             raise InputError(
                 f"samples of shape {np.shape(samples)} and time stamps of shape "
                 f"{self._times.shape}: every sample needs one time stamp"
@@ -92,8 +92,8 @@ class Arrival:
         self.only: Piece | None = None
         if count <= PIECE and held + count <= limit.samples:
             if count:
-                self.only = piece = self._piece(slice(None))
-                _check_clock(piece, newest)
+                self.only = _piece(self._times, self._samples)
+                _check_clock(self.only, newest)
             return
         mark = newest
         for piece in self.pieces():
@@ -108,38 +108,38 @@ class Arrival:
                     "correct the time stamps"
                 )
 
-    def __len__(self) -> int:
-        return len(self._times)
-
     def pieces(self) -> Iterator[Piece]:
         """The samples in the order in which they were pushed."""
         if self.only is not None:
             yield self.only
             return
         for begin in range(0, len(self._times), PIECE):
-            yield self._piece(slice(begin, begin + PIECE))
+            part = slice(begin, begin + PIECE)
+            yield _piece(self._times[part], self._samples[part])
 
-    def _piece(self, part: slice) -> Piece:
-        times = self._times[part].astype(np.float64, copy=False)
-        values = as_float32(self._samples[part])
-        steps = times[1:] - times[:-1]
-        increasing = bool(np.minimum.reduce(steps, initial=np.inf) > 0)
-        if not (increasing and times[0] >= -LATEST and times[-1] <= LATEST):
-            beyond = ~(np.abs(times) <= LATEST)
-            if beyond.any():
-                raise InputError(not_seconds(float(times[beyond.argmax()])))
-        # One sum tells that no value is NaN or infinite, as is usual.
-        finite = bool(np.vdot(values, values) < LARGEST)
-        if not finite:
-            magnitude = np.abs(values)
-            beyond = magnitude >= LARGEST
-            if beyond.any():
-                raise InputError(
-                    f"a sample is {values[beyond][0]:g}; a sample must be below {LARGEST:g} in "
-                    "magnitude, and NaN where it is missing"
-                )
-            finite = not np.isnan(magnitude).any()
-        return Piece(times, values.T, steps if increasing and finite else None)
+
+def _piece(stamps: NDArray[Any], samples: NDArray[Any]) -> Piece:
+    """The samples (n, k) at the stamps (n,), n > 0."""
+    times = stamps.astype(np.float64, copy=False)
+    values = as_float32(samples)
+    steps = times[1:] - times[:-1]
+    increasing = bool(np.minimum.reduce(steps, initial=np.inf) > 0)
+    if not (increasing and times.item(0) >= -LATEST and times.item(-1) <= LATEST):
+        beyond = ~(np.abs(times) <= LATEST)
+        if beyond.any():
+            raise InputError(not_seconds(float(times[beyond.argmax()])))
+    # One sum tells that no value is NaN or infinite, as is usual.
+    finite = bool(np.vdot(values, values) < LARGEST)
+    if not finite:
+        magnitude = np.abs(values)
+        beyond = magnitude >= LARGEST
+        if beyond.any():
+            raise InputError(
+                f"a sample is {values[beyond][0]:g}; a sample must be below {LARGEST:g} in "
+                "magnitude, and NaN where it is missing"
+            )
+        finite = not np.isnan(magnitude).any()
+    return Piece(times, values.T, steps if increasing and finite else None)
 
 
 def _columns(samples: ArrayLike, channels: int) -> NDArray[Any]:
@@ -164,7 +164,7 @@ def _check_clock(piece: Piece, newest: float, lateness: float = 0.0) -> tuple[in
     """
     times = piece.times
     if piece.steps is not None:
-        first, last = float(times[0]), float(times[-1])
+        first, last = times.item(0), times.item(-1)
         base = first if newest == -np.inf else newest
         if base - LONGEST <= first and last <= base + LONGEST:
             return len(times), max(newest, last)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Times = NDArray[np.float64]
 Values = NDArray[np.float32]
 
+ZERO = np.float32(0)
 SMALLEST = 64  # samples that there is always room for
 
 
@@ -22,12 +23,17 @@ class Samples:
     Parameters
     ----------
     channels : k.
+
+    Attributes
+    ----------
+    last : the newest stamp that was ever here; -inf before the first.
     """
 
     def __init__(self, channels: int) -> None:
         self._times: Times = np.empty(SMALLEST)
         self._values: Values = np.empty((channels, SMALLEST), np.float32)
         self._start = self._stop = 0
+        self.last = -np.inf
 
     def __len__(self) -> int:
         return self._stop - self._start
@@ -42,6 +48,12 @@ class Samples:
         """Values (k, n), NaN where a channel has no sample."""
         return self._values[:, self._start : self._stop]
 
+    def until(self, time: float) -> tuple[Times, Values]:
+        """Stamps (n,) and values (k, n) of the samples whose stamps are below `time`."""
+        times = self._times[self._start : self._stop]
+        count = int(times.searchsorted(time))
+        return times[:count], self._values[:, self._start : self._start + count]
+
     def append(self, times: Times, values: Values) -> None:
         """Take samples (n,), (k, n) in order, all later than what is here."""
         stop = self._stop + len(times)
@@ -50,8 +62,8 @@ class Samples:
             stop = self._stop + len(times)
         self._times[self._stop : stop] = times
         # -0.0 and 0.0 are as small as each other: adding 0 makes them the same.
-        np.add(values, np.float32(0), out=self._values[:, self._stop : stop])
-        self._stop = stop
+        np.add(values, ZERO, out=self._values[:, self._stop : stop])
+        self._stop, self.last = stop, times.item(-1)
 
     def merge(self, times: Times, values: Values) -> NDArray[np.intp]:
         """Take samples (n,), (k, n) in any order; of several at one stamp the smallest.

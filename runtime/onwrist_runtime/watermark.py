@@ -77,15 +77,13 @@ class Sensor:
         steps: NDArray[np.float64],
     ) -> bool:
         """Take plain samples, if they are later than what is here; whether they are."""
-        held = self.samples.times
-        if len(held):
-            step = float(times[0] - held[-1])
-            if step <= 0:
-                return False
-            if not abs(step - 1 / self.rate) <= STRAY / HISTORY / self.rate:
-                self.strayed = float(times[0])
+        step = times.item(0) - self.samples.last
+        if step <= 0:
+            return False
+        if abs(step - 1 / self.rate) > STRAY / HISTORY / self.rate:
+            self.strayed = times.item(0)
         if not is_regular(steps, self.rate):
-            self.strayed = float(times[-1])
+            self.strayed = times.item(-1)
         self.samples.append(times, values)
         return True
 
@@ -94,7 +92,7 @@ class Sensor:
     ) -> NDArray[np.intp]:
         """Take samples in any order; how many of each channel came twice."""
         twice = self.samples.merge(times, values)
-        self.strayed = self.holed = float(self.samples.times[-1])
+        self.strayed = self.holed = self.samples.last
         return twice
 
 
@@ -167,12 +165,12 @@ class Timeline:
             that follow it late.
         """
         least = self.newest - self.lateness if floor is None else floor
-        plain = steps is not None and times[0] >= least
+        plain = steps is not None and times.item(0) >= least
         if plain and steps is not None and sensor.append(times, values, steps):
-            last = float(times[-1])
+            count, last = len(times), times.item(-1)
             for row in sensor.rows:
                 tally = self.tallies[row]
-                tally.samples += len(times)
+                tally.samples += count
                 if tally.last is None or last > tally.last:
                     tally.last = last
             if last > self.newest:
@@ -238,19 +236,12 @@ class Timeline:
         observed = np.zeros(values.shape, np.bool_)
         end = (first + count) / self.rate
         for sensor in self.sensors:
-            times = sensor.samples.times
-            near = int(times.searchsorted(end + sensor.reach))
-            if not near:
-                continue
-            way = resample_block if sensor.holed < times[0] else resample_rows
-            values[sensor.where], observed[sensor.where] = way(
-                times[:near],
-                sensor.samples.values[:, :near],
-                sensor.rate,
-                self.rate,
-                first,
-                count,
-            )
+            times, samples = sensor.samples.until(end + sensor.reach)
+            if len(times):
+                way = resample_block if sensor.holed < times.item(0) else resample_rows
+                values[sensor.where], observed[sensor.where] = way(
+                    times, samples, sensor.rate, self.rate, first, count
+                )
         return values, observed
 
     def forget(self, first: int) -> None:

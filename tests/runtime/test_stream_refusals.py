@@ -66,6 +66,7 @@ def stream(model):
         ("ppg", RAMP[np.newaxis], RAMP[np.newaxis], r"it must be \(n,\)"),
         ("ppg", EPOCH, 1.0, r"samples of shape \(\)"),
         ("ppg", [[EPOCH]], [1.0], "needs one time stamp"),
+        ("ppg", EPOCH, [1.0], r"time stamps of shape \(\): every sample needs one"),
         ("ppg", ["now"], [1.0], "must be float64 seconds, not <U3"),
         ("ppg", [EPOCH], ["high"], "'ppg': samples must be real numbers"),
         ("ppg", [EPOCH], [np.inf], "'ppg': a sample is inf"),
