@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from toy_graphs import onnx_graph, toy_outputs
 
-from onwrist_runtime import bundle, engines
+from onwrist_runtime import Model, bundle, engines
 from onwrist_runtime.errors import BundleError, EngineError, InputError
 from onwrist_runtime.manifest import Graph
 
@@ -77,6 +77,35 @@ def test_u8_alone_is_refused_without_vnni(opened, monkeypatch):
     monkeypatch.setattr(engines, "has_vnni", lambda: False)
     with pytest.raises(EngineError, match=r"needs an s8 graph.*only model\.u8\.onnx"):
         engines.open_engine(with_graphs(opened, U8), "onnxruntime")
+
+
+def test_a_step_graph_is_chosen_by_its_role(step_bundle):
+    held = bundle.read(step_bundle)
+    assert engines.steps(held, "onnxruntime")
+    assert not engines.steps(held, "litert")
+    assert engines.open_engine(held).graph == "model.s8.onnx"
+    opened = engines.open_engine(held, threads=2, role="step")
+    assert (opened.graph, opened.threads) == ("step.s8.onnx", 2)
+
+
+def test_a_bundle_without_steps_has_no_graph_of_them(opened):
+    assert not engines.steps(opened, "onnxruntime")
+    with pytest.raises(EngineError, match="this bundle holds no graph of a step"):
+        engines.open_engine(opened, role="step")
+
+
+def test_a_step_graph_that_is_wrong_here_is_not_used(step_bundle, monkeypatch):
+    held = bundle.read(step_bundle)
+    graphs = [
+        msgspec.structs.replace(graph, activations="u8") if graph.role == "step" else graph
+        for graph in held.manifest.graphs
+    ]
+    manifest = msgspec.structs.replace(held.manifest, graphs=tuple(graphs))
+    monkeypatch.setattr(engines, "has_vnni", lambda: False)
+    changed = bundle.Bundle(manifest, held.members, held.hash)
+    assert not engines.steps(changed, "onnxruntime")
+    model = Model(changed, engines.open_engine(changed))
+    assert model.stream().mode == "window"
 
 
 def test_nothing_installed_says_what_to_install(opened, opened_tflite, monkeypatch):

@@ -255,6 +255,46 @@ def test_windows_that_cannot_be_used(model, values):
         model.predict(values)
 
 
+# Baselines
+
+
+def test_a_baseline_reaches_the_graph_and_is_unknown_otherwise(step_bundle):
+    model = load(step_bundle)
+    values = np.random.default_rng(4).normal(size=SHAPE).astype(np.float32)
+    seen = np.ones((1, *SHAPE), np.uint8)
+    unknown = np.full((3, 2), np.nan)
+    known = np.array([[0.5, 1.0], [np.nan, np.nan], [-0.25, 2.0]])
+    for baseline, mean in ((None, [0, 0, 0]), (unknown, [0, 0, 0]), (known, [0.5, 0, -0.25])):
+        row = np.zeros((1, 3, 3), np.float32)
+        row[0, :, 0] = mean
+        expected = toy_outputs(values[None], seen, row)["embedding"][0]
+        found = model.predict(values, baseline=baseline).embedding
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "message"),
+    [
+        (
+            np.zeros((3, 3)),
+            r"baseline is float64 \(3, 3\); it must be mean and scale.*\(3, 2\)",
+        ),
+        (np.zeros((2, 2)), r"float \(3, 2\)"),
+        (np.full((3, 2), np.inf), "finite, or NaN where unknown"),
+        ([[0, 1], [0, -1], [0, 1]], "its scale >= 0"),
+        ([["a", "b"]] * 3, "it must be mean and scale"),
+    ],
+)
+def test_baselines_that_cannot_be_used(step_bundle, still, baseline, message):
+    with pytest.raises(InputError, match=message):
+        load(step_bundle).predict(still, baseline=baseline)
+
+
+def test_a_bundle_without_a_baseline_takes_none(model, still):
+    with pytest.raises(InputError, match=r"toy 1\.0 takes no baseline"):
+        model.predict(still, baseline=np.zeros((3, 2)))
+
+
 # Batches
 
 

@@ -38,6 +38,44 @@ def test_a_good_engine_passes(request, fixture):
     assert all(0 <= d <= 1e-4 for d in report.differences.values())
 
 
+@pytest.mark.parametrize("fixture", ["step_bundle", "step_tflite_bundle"])
+def test_a_step_graph_replays_its_golden_steps_in_order(request, fixture):
+    opened = bundle.read(request.getfixturevalue(fixture))
+    report = verify.verify(opened, open_engine(opened, role="step"))
+    assert report.passed
+    assert report.windows == 7
+    assert report.graph.startswith("step.")
+    assert list(report.differences) == ["embedding", "heart_rate", "stress"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("step/values"), "has no tensor 'step/values'"),
+        (lambda t: t.pop("step/baseline"), "has no tensor 'step/baseline'"),
+        (lambda t: t.pop("onnx/step/stress"), "has no tensor 'onnx/step/stress'"),
+        (
+            lambda t: t.update({"step/values": t["values"]}),
+            r"'step/values' is .*not.*\(7, 3, 10\)",
+        ),
+        (
+            lambda t: t.update({"step/baseline": t["step/baseline"] * np.float32(np.inf)}),
+            "'step/baseline' are not all finite",
+        ),
+    ],
+)
+def test_golden_steps_that_are_not_as_described(step_parts, tmp_path, change, message):
+    manifest, members = step_parts
+    tensors = safetensors.numpy.load(members["golden.safetensors"])
+    change(tensors)
+    path = tmp_path / "changed.onwrist"
+    golden = {"golden.safetensors": safetensors.numpy.save(tensors)}
+    bundle.write(path, manifest, members | golden)
+    model = load(path)  # its windows are as they should be
+    with pytest.raises(BundleError, match=message):
+        model.stream()
+
+
 def off(tensors):
     tensors["onnx/heart_rate"] = tensors["onnx/heart_rate"].copy()
     tensors["onnx/heart_rate"][1, 0] += 0.5

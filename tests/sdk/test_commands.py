@@ -274,6 +274,15 @@ def test_verify_replays_every_engine(toy_bundle: Path, capsys: Capture) -> None:
     assert "passed" in capsys.readouterr().out
 
 
+def test_verify_replays_the_steps_too(step_bundle: Path, capsys: Capture) -> None:
+    assert main(["verify", str(step_bundle), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    graphs = {report["graph"]: report["windows"] for report in told["engines"]}
+    assert graphs == {"model.s8.onnx": 3, "step.s8.onnx": 7}
+    assert main(["verify", str(step_bundle)]) == 0
+    assert "3 golden windows and 7 golden steps" in capsys.readouterr().out
+
+
 def test_verify_names_the_output_that_is_off(untrue_bundle: Path, capsys: Capture) -> None:
     assert main(["verify", str(untrue_bundle), "--json"]) == 1
     (report,) = lines(capsys)
