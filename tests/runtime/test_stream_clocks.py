@@ -83,6 +83,16 @@ def test_duplicates_count_once_and_the_smaller_stays(model):
         assert stream.counters["ppg"].samples == len(times)
 
 
+def test_of_two_zeros_neither_is_smaller(model):
+    saves = []
+    for zeros in ([0.0, -0.0], [-0.0, 0.0], [-0.0, -0.0]):
+        stream = model.stream()
+        for zero in zeros:
+            list(stream.push("ppg", [START], [zero]))
+        saves.append(stream.save())
+    assert saves[0] == saves[1] == saves[2]
+
+
 def test_what_comes_later_than_the_lateness_is_counted_and_dropped(model):
     times = regular(6.0)
     on_time, engine = recording(model)
