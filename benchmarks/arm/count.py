@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import shutil
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +160,12 @@ def agreements(core: str, here: Arrays, there: Arrays) -> Iterator[Agreement]:
         yield Agreement(core, name, len(identical), sum(identical), *largest)
 
 
+def litert(site: Path | None = None) -> str:
+    """Which LiteRT is installed, here or in a folder of wheels."""
+    path = sys.path if site is None else [str(site)]
+    return next(iter(distributions(name="ai-edge-litert", path=path))).version
+
+
 def report(counted: Sequence[Count], agreed: Sequence[Agreement]) -> str:
     """Both tables in Markdown."""
     rows = []
@@ -175,7 +181,8 @@ def report(counted: Sequence[Count], agreed: Sequence[Agreement]) -> str:
         ]
         verdict = "reached" if ratio <= AIM else "missed"
         rows.append([window.core, *cells, f"{ratio:.3f}", verdict])
-    header = ["core", "window", "calls", "step", "calls", "step / window", f"at most {AIM}"]
+    header = ["core", "window", "of all calls", "step", "of all calls"]
+    header += ["step / window", f"at most {AIM}"]
     text = table(header, rows)
     rows = []
     for output in dict.fromkeys(each.output for each in agreed):
@@ -222,7 +229,7 @@ def main() -> int:
     conditions = {
         "graphs": what,
         "date": time.strftime("%Y-%m-%d"),
-        "engine": f"LiteRT {importlib.metadata.version('ai-edge-litert')}, one thread",
+        "engine": f"LiteRT {litert(lane / 'site')} on cores, {litert()} here, one thread",
         "emulator": "QEMU 7.2 in user mode; Cortex-A55 is Cortex-A76 under an A55's name",
         "counted": "instructions of `invoke`, called from Python (about 1.5k of them); medians",
         "compared": f"{STEPS} steps of a simulated stream with gaps, on a core and on x86-64",
