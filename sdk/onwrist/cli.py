@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from onwrist.commands import demo, inspect, predict, verify
+from onwrist.commands import demo, inspect, predict, stream, verify
 from onwrist_runtime.errors import (
     BundleError,
     CheckpointError,
@@ -18,7 +18,13 @@ from onwrist_runtime.errors import (
     RecordingError,
 )
 
-_COMMANDS = {"demo": demo, "predict": predict, "inspect": inspect, "verify": verify}
+_COMMANDS = {
+    "demo": demo,
+    "predict": predict,
+    "stream": stream,
+    "inspect": inspect,
+    "verify": verify,
+}
 _WRONG_USE = (InputError, RecordingError, BundleError, CheckpointError)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from onwrist.bundles import DEFAULT
@@ -32,6 +33,30 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT,
         metavar="BUNDLE",
         help="a bundle that comes with onwrist, or a .onwrist file (default: %(default)s)",
+    )
+
+
+def add_table(
+    parser: argparse.ArgumentParser,
+    rate_help: str = "tables: native rate of a channel instead of the estimated one",
+) -> None:
+    """--column and --rate."""
+    parser.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        type=pair,
+        metavar="CHANNEL=HEADER",
+        help="tables: the column of a channel or of time, with its unit if another, "
+        'as in "acc_x=AccX [mg]"; can be repeated',
+    )
+    parser.add_argument(
+        "--rate",
+        action="append",
+        default=[],
+        type=rate,
+        metavar="CHANNEL=HERTZ",
+        help=rate_help,
     )
 
 
@@ -68,6 +93,17 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
+    return value
+
+
+def speed(text: str) -> float:
+    """How many times as fast as real time; "max" is infinity."""
+    try:
+        value = math.inf if text == "max" else float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, or max")
     return value
 
 

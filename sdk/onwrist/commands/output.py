@@ -85,40 +85,107 @@ def print_predictions(
     predictions: Sequence[Prediction], manifest: Manifest, origin: float
 ) -> None:
     """A table for people; times count from `origin`, the recording's start."""
-    answers = [f"{_in_words(x.name)}{f', {x.unit}' if x.unit else ''}" for x in manifest.tasks]
+    answers = [answer_header(task) for task in manifest.tasks]
     shown = table("time", *answers, "coverage", "abstained", right=("time", *answers))
     for prediction in predictions:
-        results = [(task, prediction[task.name]) for task in manifest.tasks]
         shown.add_row(
             "" if prediction.start is None else clock(prediction.start - origin),
-            *(_answer(result) for _, result in results),
-            _holes(prediction.coverage, manifest),
-            "; ".join(
-                f"{_in_words(task.name)}: {result.reason}"
-                for task, result in results
-                if result.abstained
-            ),
+            *(styled_answer(prediction[task.name]) for task in manifest.tasks),
+            holes(prediction.coverage, manifest),
+            reasons(prediction, manifest),
         )
     console().print(shown)
     for task in manifest.tasks:
         answered = sum(not prediction[task.name].abstained for prediction in predictions)
-        print(f"{_in_words(task.name)}: answered in {answered} of {len(predictions)} windows")
+        _print_answered(task, answered, len(predictions))
 
 
-def _in_words(name: str) -> str:
+def _print_answered(task: Task, answered: int, windows: int) -> None:
+    print(f"{in_words(task.name)}: answered in {answered} of {windows} windows")
+
+
+class Rows:
+    """The table of `print_predictions` while it grows, for a pipe: each row at once.
+
+    Parameters
+    ----------
+    origin : times count from here; None for the start of the first window.
+    """
+
+    def __init__(self, manifest: Manifest, origin: float | None) -> None:
+        self._manifest, self._origin = manifest, origin
+        self._windows = 0
+        self._answered = dict.fromkeys((task.name for task in manifest.tasks), 0)
+        # As wide as answers can be, since those to come are not known.
+        self._widths = [
+            max(len(answer_header(task)), max(map(len, task.labels), default=5) + 6)
+            for task in manifest.tasks
+        ]
+
+    def add(self, prediction: Prediction) -> None:
+        """Print one row."""
+        tasks = self._manifest.tasks
+        if not self._windows:
+            self._print("time", [answer_header(x) for x in tasks], "coverage", "abstained")
+        self._windows += 1
+        start = prediction.start or 0.0
+        self._origin = start if self._origin is None else self._origin
+        answers = []
+        for task in tasks:
+            result = prediction[task.name]
+            self._answered[task.name] += not result.abstained
+            answers.append(" ".join(answer(result)).strip())
+        covered = holes(prediction.coverage, self._manifest)
+        reason = reasons(prediction, self._manifest)
+        self._print(clock(start - self._origin), answers, covered, reason)
+
+    def end(self) -> None:
+        """Print how many windows were answered."""
+        for task in self._manifest.tasks if self._windows else ():
+            _print_answered(task, self._answered[task.name], self._windows)
+
+    def _print(self, time: str, answers: Sequence[str], covered: str, reason: str) -> None:
+        cells = [x.rjust(width) for x, width in zip(answers, self._widths, strict=True)]
+        row = "  ".join([time.rjust(8), *cells, covered.ljust(20), reason])
+        print(row.rstrip(), flush=True)
+
+
+def in_words(name: str) -> str:
+    """heart_rate as people write it."""
     return name.replace("_", " ")
 
 
-def _answer(result: TaskResult) -> Any:
+def answer_header(task: Task) -> str:
+    """What stands above the answers of a task: its name and unit."""
+    return f"{in_words(task.name)}{f', {task.unit}' if task.unit else ''}"
+
+
+def answer(result: TaskResult) -> tuple[str, str]:
+    """The value or label, and how sure it is; "-" and nothing where it abstained."""
     if result.abstained or result.confidence is None:
-        return styled("-", "dim")
+        return "-", ""
     what = result.label if result.value is None else f"{result.value:.1f}"
-    return styled(f"{what}", "bold").append(
-        f" {100 * result.confidence:3.0f} %", "dim not bold"
+    return f"{what}", f"{100 * result.confidence:3.0f} %"
+
+
+def styled_answer(result: TaskResult) -> Any:
+    """The same in the styles of rich."""
+    what, confidence = answer(result)
+    if not confidence:
+        return styled(what, "dim")
+    return styled(what, "bold").append(f" {confidence}", "dim not bold")
+
+
+def reasons(prediction: Prediction, manifest: Manifest) -> str:
+    """Why each task that abstained did so."""
+    return "; ".join(
+        f"{in_words(task.name)}: {prediction[task.name].reason}"
+        for task in manifest.tasks
+        if prediction[task.name].abstained
     )
 
 
-def _holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
+def holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
     """The channels with a hole; those of one sensor together where they are equal."""
     by_sensor: dict[str, dict[str, str]] = {}
     for channel in manifest.channels:
@@ -129,8 +196,8 @@ def _holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
     for sensor, channels in by_sensor.items():
         same = len(set(channels.values())) == 1
         shares |= {sensor: next(iter(channels.values()))} if same else channels
-    holes = [f"{name} {share}" for name, share in shares.items() if share != "100 %"]
-    return ", ".join(holes) or "all"
+    found = [f"{name} {share}" for name, share in shares.items() if share != "100 %"]
+    return ", ".join(found) or "all"
 
 
 def table(*headers: str, right: Collection[str] = ()) -> Any:
@@ -168,7 +235,7 @@ def console() -> Any:
 
 def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Pass `items` on, with a bar on stderr where there are many and somebody looks."""
-    if total < _SHOW_PROGRESS_FROM or not sys.stderr.isatty() or not _has_rich():
+    if total < _SHOW_PROGRESS_FROM or not sys.stderr.isatty() or not has_rich():
         yield from items
         return
     from rich.console import Console
@@ -177,5 +244,6 @@ def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     yield from track(items, what, total, console=Console(stderr=True), transient=True)
 
 
-def _has_rich() -> bool:
+def has_rich() -> bool:
+    """Whether tables and bars can be drawn."""
     return importlib.util.find_spec("rich") is not None

@@ -33,23 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="from one window to the next (default: half a window)",
     )
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        type=options.pair,
-        metavar="CHANNEL=HEADER",
-        help="tables: the column of a channel or of time, with its unit if another, "
-        'as in "acc_x=AccX [mg]"; can be repeated',
-    )
-    parser.add_argument(
-        "--rate",
-        action="append",
-        default=[],
-        type=options.rate,
-        metavar="CHANNEL=HERTZ",
-        help="tables: native rate of a channel instead of the estimated one",
-    )
+    options.add_table(parser)
     parser.add_argument("--csv", type=Path, metavar="OUT", help="also write a CSV file")
     parser.add_argument(
         "--plot", type=options.figure, metavar="OUT.png", help="also draw a figure"
