@@ -203,12 +203,13 @@ class Model:
         InputError
             None of the channels was recorded, or the hop is not positive.
         """
-        given = signals if isinstance(signals, Mapping) else {}
-        rates = tuple(
-            getattr(given.get(channel.name), "rate", channel.rate)
-            for channel in self.manifest.channels
+        rates = {channel.name: channel.rate for channel in self.manifest.channels}
+        if isinstance(signals, Mapping):
+            own = {name: s.rate for name, s in signals.items() if isinstance(s, Signal)}
+            rates |= {name: rate for name, rate in own.items() if name in rates}
+        settings = Settings(
+            "window", hop_samples(self.manifest, "window", hop), 0.0, tuple(rates.values())
         )
-        settings = Settings("window", hop_samples(self.manifest, "window", hop), 0.0, rates)
         stream = Stream(self.manifest, settings, self._runner("window"), self.hash)
         predictions = stream.push_recording(signals)
 

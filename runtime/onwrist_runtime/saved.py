@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
-from onwrist_runtime.manifest_json import FASTEST, SLOWEST
 from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.settings import LONGEST_HOP, LONGEST_LATENESS, Mode, Settings
-from onwrist_runtime.timeline import LATEST
+from onwrist_runtime.timeline import FASTEST, LATEST, SLOWEST
 from onwrist_runtime.watermark import Timeline
 
 MAGIC = b"onwrist stream\n"

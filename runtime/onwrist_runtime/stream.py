@@ -1,4 +1,19 @@
-"""A live stream: bursts of samples in as they arrive, predictions out as they come due."""
+"""A live stream: bursts of samples in as they arrive, predictions out as they come due.
+
+What becomes of samples, by what happens on their way; `watermark` has the terms.
+
+- In bursts, or out of order within the lateness: the same as in order, one by one.
+- Later than the lateness: counted as late and dropped.
+- Twice at one stamp: counted as a duplicate; the smaller value stays, whichever came first.
+- With jittered stamps: those more than 1/16 period off the line of their clock are moved to
+  it, 7/16 at most, and counted as repaired. Drift up to 200 ppm moves no stamp.
+- A clock steps back: what it says again is late or a duplicate. It steps forward: a gap, and
+  the old time is late from then on. By more than a year: refused as another clock.
+- A sensor changes its rate: faster is low-pass filtered like the nominal rate, slower leaves
+  grid points unobserved that are a nominal period from any sample.
+- A sensor appears late or never: unobserved until then. Nothing waits for it.
+- A sensor runs ahead of the others by more than the lateness: the others are late.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.resampling import resample_block
 from onwrist_runtime.window import LARGEST, as_array, as_float32
 
-FASTEST = 1e5  # Hz
+SLOWEST, FASTEST = 1e-6, 1e5  # Hz
 LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
 LONGEST = 366 * 86_400.0  # seconds from the first to the last sample of a recording
 
@@ -69,8 +69,8 @@ def check_rate(rate: float) -> float:
         raise InputError(f"a rate must be a number in Hz, not {rate!r}")
     if not (math.isfinite(rate) and rate > 0):
         raise InputError(f"a rate must be positive and finite, in Hz, not {rate}")
-    if rate > FASTEST:
-        raise InputError(f"a rate must be at most {FASTEST:g} Hz, not {rate:g}")
+    if not SLOWEST <= rate <= FASTEST:
+        raise InputError(f"a rate must be from {SLOWEST:g} to {FASTEST:g} Hz, not {rate:g}")
     return float(rate)
 
 

@@ -29,6 +29,7 @@ from onwrist_runtime.samples import Samples
 from onwrist_runtime.timeline import resample_rows
 
 FASTEST = 1000.0  # Hz: any sensor may be so fast, or four times what is stated of it
+MOST = 1e9  # samples of one sensor, however long they must wait
 
 Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -65,7 +66,7 @@ class Sensor:
         # Steps of a run are below 3 / 2 periods.
         run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
         held = wait + run + 2 * ahead
-        limit = Limit(int(held * max(FASTEST, 4 * rate)) + 2 * PIECE, held)
+        limit = Limit(int(min(held * max(FASTEST, 4 * rate), MOST)) + 2 * PIECE, held)
         together = rows[-1] - rows[0] + 1 == len(rows)  # a slice is the cheaper index
         where = slice(rows[0], rows[-1] + 1) if together else list(rows)
         return cls(tuple(rows), where, rate, ahead, run, limit, Samples(len(rows)))

@@ -249,6 +249,22 @@ def test_a_short_recording_gives_one_window(model):
     assert list(stream.flush()) == []
 
 
+@pytest.mark.parametrize("rate", [1e-6, 1e-4, 1e5])
+def test_recordings_at_any_rate(model, rate):
+    times = np.arange(3.0)
+    (found, *_) = model.predict_recording({"ppg": Signal(np.ones(3), times, rate)})
+    assert found.start == 0.0
+
+
+def test_axes_of_a_recording_may_have_rates_of_their_own(model):
+    axes = {
+        "acc_x": Signal.regular(np.ones(100), 20.0),
+        "acc_y": Signal.regular(np.ones(200), 40.0),
+    }
+    found = list(model.predict_recording(axes))
+    assert all(p.coverage["acc_x"] == p.coverage["acc_y"] == 1 for p in found[:-1])
+
+
 def test_channels_of_a_recording_are_on_one_clock(model):
     signals = {
         "ppg": Signal.regular(np.ones(9), 64.0),

@@ -152,6 +152,7 @@ def test_nothing_can_be_pushed_after_a_flush_until_a_reset(model, stream):
         ({"mode": "steps"}, "mode must be 'step', 'window' or None, not 'steps'"),
         ({"mode": "step"}, "onnxruntime has no step graph in toy 1.0: use mode='window'"),
         ({"rates": {"ppg": 0}}, "a rate must be positive"),
+        ({"rates": {"ppg": 1e-310}}, "a rate must be from 1e-06 to 100000 Hz"),
         ({"rates": {"PPG": 64}}, "no channel or sensor 'PPG'"),
         ({"rates": 64}, "rates are Hz by channel or sensor, not 64"),
         ({"rates": {"acc_x": 50}}, "channels of 'acc' share.*one rate: 50 or 32 Hz"),

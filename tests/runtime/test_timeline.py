@@ -274,7 +274,8 @@ def test_values_stay_near_the_range_of_the_samples(signal):
         (np.ones(2), np.arange(2.0), -64.0, "must be positive"),
         (np.ones(2), np.arange(2.0), np.nan, "must be positive"),
         (np.ones(2), np.arange(2.0), np.inf, "must be positive"),
-        (np.ones(2), np.arange(2.0), 1e9, "at most 100000 Hz, not 1e.09"),
+        (np.ones(2), np.arange(2.0), 1e9, "from 1e-06 to 100000 Hz, not 1e.09"),
+        (np.ones(2), np.arange(2.0), 1e-310, "from 1e-06 to 100000 Hz"),
         (np.ones(2), np.arange(2.0), "64", "number in Hz, not '64'"),
     ],
 )
