@@ -64,16 +64,17 @@ class View:
         """What is drawn on this console."""
         group = require("rich.console", "cli", "the live view").Group
         marks = "#-" if console.options.ascii_only else "█░"
-        above = [
+        above = group(
             output.styled(self._title, "dim"),
             self._answers(marks),
             self._sensors(marks),
             self._timing(),
-        ]
-        # A line a task and channel, four around each of the tables, title and timing.
-        used = len(self._model.tasks) + len(self._model.channels) + 14
-        rows = max(1, console.height - used)
-        return group(*above, self._past(rows)) if self._history else group(*above)
+        )
+        if not self._history:
+            return above
+        # As many rows as fit below, with four lines around them and one to spare.
+        rows = console.height - len(console.render_lines(above)) - 5
+        return group(above, self._past(max(1, rows)))
 
     def _answers(self, marks: str) -> Any:
         shown = output.table("", "now", "confidence", "")

@@ -72,3 +72,10 @@ def test_the_example_on_one_window_runs(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().out
     for word in ("every sensor: coverage of ppg", "ppg alone", "heart_rate: abstained, ppg"):
         assert word in said
+
+
+def test_the_example_of_a_stream_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "stream.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    for word in ("heart rate", "went on from", "ppg: ", "twice", "never comes"):
+        assert word in said
