@@ -46,13 +46,13 @@ class Samples:
 
     Attributes
     ----------
-    times : float64 (n,), n >= 1.
+    times : seconds (n,), n >= 1.
     values : float64 (n, channels), NaN where missing.
     number, text : the line, counted from 1.
     """
 
     name: str
-    times: NDArray[np.float64]
+    times: Sequence[float]
     values: NDArray[np.float64]
     number: int
     text: str
@@ -118,7 +118,7 @@ class Lines:
                     return
                 self._parse = _jsonl(self._manifest)
             for name, times, values in self._parse(text):
-                yield Samples(name, np.array(times), values, self._number, text)
+                yield Samples(name, times, values, self._number, text)
         except (InputError, RecordingError, msgspec.MsgspecError, csv.Error) as error:
             raise _blame(self._number, text, error) from None
 
@@ -139,11 +139,11 @@ def together(
     group: dict[str, list[Samples]] = {}
     oldest = math.inf
     for each in samples:
-        newest = max(newest, float(each.times.max()))
-        oldest = min(oldest, float(each.times.min()))
+        newest = max(newest, max(each.times))
+        oldest = min(oldest, min(each.times))
         if oldest < newest - lateness:
             yield from group.values()
-            group, oldest = {}, float(each.times.min())
+            group, oldest = {}, min(each.times)
         group.setdefault(each.name, []).append(each)
     yield from group.values()
 

@@ -33,7 +33,8 @@ from onwrist_runtime.stream import Stream
 from onwrist_runtime.timeline import Signal
 
 _CHUNK = 65_536  # bytes that are read at once, if so many are there
-_BURST = 1.0  # seconds of a recording that are replayed at once
+_BURST, _LONGEST_BURST = 1.0, 60.0  # seconds of a recording that are replayed at once
+_BURSTS_PER_SECOND = 20.0  # at most: who replays faster than that gets longer bursts
 
 Show = Callable[[Prediction], None]
 
@@ -241,12 +242,12 @@ def _from_lines(stream: Stream, reader: Lines, interrupt: Interrupt) -> Iterator
             raise wrong
         if not chunk:
             return
-        newest = max([newest, *(float(samples.times.max()) for samples in arrived)])
+        newest = max([newest, *(max(samples.times) for samples in arrived)])
 
 
 def _push(stream: Stream, group: Sequence[Samples]) -> Iterator[Prediction]:
     """Push what some lines hold of one sensor; an error names the line."""
-    times = np.concatenate([samples.times for samples in group])
+    times = [t for samples in group for t in samples.times]
     values = np.concatenate([samples.values for samples in group])
     try:
         predictions = stream.push(group[0].name, times, values)
@@ -275,9 +276,9 @@ def rates_of(recording: Recording, manifest: Manifest) -> dict[str, float]:
 
 
 def bursts(
-    recording: Recording, channels: Collection[str]
+    recording: Recording, channels: Collection[str], seconds: float
 ) -> Iterator[tuple[float, dict[str, Signal]]]:
-    """The samples of some channels, a second at a time, with the time when it is over."""
+    """The samples of some channels, seconds at a time, with the time when these are over."""
     signals = {}
     for name in recording.signals.keys() & channels:
         given = recording.signals[name]
@@ -291,7 +292,7 @@ def bursts(
         if not ahead:
             return
         # A gap is passed over at once, but its time passes for who waits.
-        until = recording.start + _BURST * (1 + (min(ahead) - recording.start) // _BURST)
+        until = recording.start + seconds * (1 + (min(ahead) - recording.start) // seconds)
         burst = {}
         for name, times in left.items():
             part = slice(taken[name], taken[name] + int(times.searchsorted(until, "right")))
@@ -305,8 +306,9 @@ def bursts(
 def _replay(
     stream: Stream, recording: Recording, speed: float, interrupt: Interrupt
 ) -> Iterator[Prediction]:
+    seconds = min(max(_BURST, speed / _BURSTS_PER_SECOND), _LONGEST_BURST)
     begun = time.monotonic()
-    for until, burst in bursts(recording, stream.coverage):
+    for until, burst in bursts(recording, stream.coverage, seconds):
         due = begun + (until - recording.start) / speed
         with interrupt.waiting():
             time.sleep(max(0.0, due - time.monotonic()))
