@@ -66,11 +66,13 @@ class TaskConfig(Record, kw_only=True):
 class Step(Record, kw_only=True):
     """The causal form that a stream runs in steps of `samples` grid points.
 
-    It is trained with the state of `context` grid points before each window.
+    It is trained with the state of `context` grid points before each window, and tuned for
+    `steps` optimizer steps.
     """
 
     samples: int
     context: int
+    steps: int
 
 
 class Split(Record, kw_only=True):
@@ -163,9 +165,10 @@ class Config(Record, kw_only=True):
             The configuration has no step.
         """
         if self.step is None:
-            raise InputError("the configuration has no [step]: samples and context")
+            raise InputError("the configuration has no [step]: samples, context and steps")
         encoder = msgspec.structs.replace(self.encoder, padding="causal")
-        return msgspec.structs.replace(self, encoder=encoder)
+        tuning = msgspec.structs.replace(self.train, steps=self.step.steps)
+        return msgspec.structs.replace(self, encoder=encoder, train=tuning)
 
     @property
     def hop(self) -> int:
@@ -304,6 +307,7 @@ def _check_step(config: Config) -> None:
             f"step: samples must be a multiple of {least}, which one sample of the last stage "
             f"stands for, and divide the window's {window.samples}, not {step.samples}"
         )
+    _above_zero("step: steps", step.steps)
     if step.context < 0 or step.context % step.samples:
         raise InputError(
             f"step: context must be a multiple of the step's {step.samples} samples, not "

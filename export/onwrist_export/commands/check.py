@@ -35,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
-    parity = steps.check_folder(arguments.folder, arguments.recordings, say)
+    parities = steps.check_folder(arguments.folder, arguments.recordings, say)
     if arguments.output:
-        write_record(arguments.output, parity)
-    finish(arguments, msgspec.to_builtins(parity), tables.parity(parity))
-    for failure in parity.failures:
+        write_record(arguments.output, parities)
+    text = "\n".join(f"{role} graph\n\n{tables.parity(p)}" for role, p in parities.items())
+    finish(arguments, msgspec.to_builtins(parities), text)
+    failures = [f"{role} graph: {f}" for role, p in parities.items() for f in p.failures]
+    for failure in failures:
         print(f"onwrist-export: fails: {failure}", file=sys.stderr)
-    return 1 if parity.failures else 0
+    return 1 if failures else 0

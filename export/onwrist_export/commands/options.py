@@ -48,6 +48,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         metavar="TOML",
         help="channels, tasks, split and budgets (default: those of wrist-himae)",
     )
+    parser.add_argument(
+        "--step", action="store_true", help="the causal form, which streams run in steps"
+    )
     parser.add_argument("--seed", type=natural, help="instead of the configured seed")
     parser.add_argument(
         "--steps", type=positive, help="instead of the configured number of steps"
@@ -62,9 +65,11 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def configured(arguments: argparse.Namespace, part: str) -> Config:
-    """The configuration with `--seed` and `--steps` (of `part`) applied, threads set."""
+    """The configuration with the options applied, `--steps` to `part`; threads set."""
     torch.set_num_threads(arguments.threads)
     config = load_config(arguments.config)
+    if arguments.step:
+        config = config.causal
     if arguments.seed is not None:
         config = msgspec.structs.replace(config, seed=arguments.seed)
     if arguments.steps is not None:

@@ -34,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep a layer in float, such as stage3.conv2; may be repeated",
     )
     parser.add_argument(
+        "--step",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="the causal form of the same model, of train --step; it becomes the step graph",
+    )
+    parser.add_argument(
         "--rate", type=float, help="sampling rate in Hz, if not in the checkpoint"
     )
     parser.add_argument("--seconds", type=float, help="window length, if not in the checkpoint")
@@ -64,4 +70,5 @@ def _quantize(arguments: argparse.Namespace, folder: Path) -> Source:
         arguments.rate,
         arguments.seconds,
         command_line(),
+        arguments.step,
     )

@@ -111,7 +111,8 @@ def rate_table(
 
     for share in shares:
         damaged = first_channel_missing(known, share, rate)
-        ppg, seen = damaged.values[:, 0], damaged.observed[:, 0]
+        own = damaged.alone()
+        ppg, seen = own.values[:, 0], own.observed[:, 0]
         for method, predict in predictors.items():
             value, confidence = predict(damaged)[task.name].T
             answered = answers(confidence, damaged, rules)

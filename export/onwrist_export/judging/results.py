@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,9 @@ from onwrist_export.learning.calibrate import ABSTENTION, RateRules
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.windows.damage import first_channel_missing, knowing
 from onwrist_export.windows.grids import Grid, Windows, cut_windows, of_subjects
+from onwrist_runtime.manifest import Role
 
-FLOAT, INT8 = "onwrist fp32", "onwrist INT8"
+FLOAT, INT8, STEP = "onwrist fp32", "onwrist INT8", "onwrist INT8, in steps"
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,27 @@ class Results:
 
 def measure(
     graph: DeployGraph,
-    int8: Predictor,
+    engines: Mapping[Role, Predictor],
     files: dict[str, str],
     grids: Sequence[Grid],
     config: Config,
     rules: dict[str, RateRules],
     constants: dict[str, float],
 ) -> Results:
-    """Judge a trained graph and its INT8 form; one rate task, any number of class tasks."""
-    test = cut_windows(of_subjects(grids, config.split.test), config, config.hop)
+    """Judge a trained graph and its INT8 forms; one rate task, any number of class tasks.
+
+    `engines` predict by the INT8 graphs. Steps see the same windows, with what came before.
+    """
+    int8 = engines["window"]
+    streamed = config.causal if "step" in engines else config
+    whole = cut_windows(of_subjects(grids, config.split.test), streamed, config.hop)
+    test = whole.alone()
     (task,) = (t for t in config.tasks if t.kind == "rate")
-    predictors = {FLOAT: graph_predictor(graph), INT8: int8}
+    predictors = {FLOAT: _alone(graph_predictor(graph)), INT8: _alone(int8)}
+    forms = {INT8: (int8, test)}
+    if "step" in engines:
+        predictors[STEP] = engines["step"]
+        forms[STEP] = engines["step"], whole
     known = test.labelled(task.name)
     alone = np.zeros(known.values.shape, bool)
     alone[:, 0] = True
@@ -81,7 +92,7 @@ def measure(
     return Results(
         files=files,
         people=_people(grids, config),
-        rates=rate_table(predictors, test, task, rules[task.name], constants[task.name], rate),
+        rates=rate_table(predictors, whole, task, rules[task.name], constants[task.name], rate),
         first_channel_only=float(np.abs(only - known.targets[task.name]).mean()),
         trust=_trust(int8, known, task, rules[task.name], rate),
         unlabelled_abstained=_abstained(int8, unknown, task, rules[task.name])
@@ -95,13 +106,19 @@ def measure(
         ],
         shipped_classes={
             t.name: {
-                what: _shipped(int8, windows, t)
-                for what, windows in knowing(test.labelled(t.name)).items()
+                f"{form}, {what}": _shipped(predict, known, t)
+                for form, (predict, windows) in forms.items()
+                for what, known in knowing(windows.labelled(t.name)).items()
             }
             for t in config.tasks
             if t.kind == "class"
         },
     )
+
+
+def _alone(predict: Predictor) -> Predictor:
+    """For a graph that takes windows without what came before them."""
+    return lambda windows: predict(windows.alone())
 
 
 def _shipped(predict: Predictor, known: Windows, task: TaskConfig) -> Score:

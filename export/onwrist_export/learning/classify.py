@@ -51,7 +51,7 @@ def variants(graph: DeployGraph, windows: Windows, config: Config) -> list[Tenso
 
 def fit_statistics(graph: DeployGraph, windows: Windows) -> None:
     """Standardize the channel statistics by these windows (every eighth is enough)."""
-    some = windows.select(np.arange(0, len(windows), 8))
+    some = windows.select(np.arange(0, len(windows), 8)).alone()
     (inputs,) = some.batches(len(some))
     graph.statistics.fit(*inputs)
 

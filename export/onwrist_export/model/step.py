@@ -5,12 +5,14 @@ travels as one flat tensor, so that a host copies one thing and can save it, or 
 streams beside one graph. Shapes: B streams, C channels, N samples of a window, E embedding.
 
 The state, (B, S), all zeros before the first step:
+    input       the last 3 normalized inputs, (C', 3)
+    total       sum of what `sums` holds, (2 E,): whole multiples of one power of two, so that
+                adding and taking away never errs
+    sums        sum and sum of squares of every stage's outputs in each of the steps of a
+                window but the newest, newest first, (steps - 1, 2 E)
     histories   what the convolutions look back on: for each stage the last 3 inputs
                 (but for the first) and the last 4 outputs of its first convolution,
                 oldest first, channels together, as TFLite lays them out
-    input       the last 3 normalized inputs, (C', 3)
-    sums        sum and sum of squares of every stage's outputs in each of the steps of a
-                window but the newest, (steps - 1, 2 E)
     past        values and observed of a window but its newest step, (2 C, N - step)
 """
 
@@ -26,6 +28,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from onwrist_export.model.graph import DeployGraph, deviation
 from onwrist_export.model.himae import HISTORY, EncoderStage
+from onwrist_export.model.normalize import StreamNormalize
 
 
 class StepGraph(nn.Module):
@@ -34,12 +37,14 @@ class StepGraph(nn.Module):
     Parameters
     ----------
     graph : with causal padding; it is copied, and its batch norms folded.
-    step : samples of one step; a window is a whole number of steps.
     steps : how many of them one call takes. The numbers do not depend on it.
     """
 
-    def __init__(self, graph: DeployGraph, step: int, steps: int = 1) -> None:
+    def __init__(self, graph: DeployGraph, steps: int = 1) -> None:
         super().__init__()
+        if not isinstance(graph.normalize, StreamNormalize):
+            raise ValueError("only a causal graph runs in steps")
+        step = graph.normalize.step
         self.deploy = copy.deepcopy(graph).eval()
         config = self.deploy.encoder.config
         self.stages: list[EncoderStage] = list(self.deploy.encoder.encoder_layers)
@@ -47,7 +52,9 @@ class StepGraph(nn.Module):
             fold(stage)
         self.step, self.steps, self.samples = step, steps, config.samples
         self.channels = graph.channels
+        self.entries = config.samples // step - 1  # steps of a window but the newest
         self.inputs, self.widths = config.inputs, config.widths
+        self._lengths = [step // stride for stride in config.strides]  # of a step's outputs
         # What the sums become means by, and what one unit of each channel stands for.
         counts = [float(config.samples // stride) for stride in config.strides]
         self.register_buffer("share", self._each_channel([1 / count for count in counts]))
@@ -78,15 +85,21 @@ class StepGraph(nn.Module):
         return shapes
 
     @property
-    def part_sizes(self) -> tuple[int, int, int, int]:
-        """Numbers in the histories, the input, the sums and the past."""
-        embedding, window = sum(self.widths), self.samples // self.step
+    def part_sizes(self) -> tuple[int, ...]:
+        """Numbers in each part of the state."""
+        both = 2 * sum(self.widths)
         return (
-            sum(length * width for length, width in self.history_shapes),
             self.inputs * HISTORY[0],
-            (window - 1) * 2 * embedding,
+            both,
+            self.entries * both,
+            sum(length * width for length, width in self.history_shapes),
             2 * self.channels * (self.samples - self.step),
         )
+
+    @property
+    def depth(self) -> int:
+        """Stages of the encoder."""
+        return len(self.widths)
 
     @property
     def state_size(self) -> int:
@@ -123,20 +136,19 @@ class StepGraph(nn.Module):
     ) -> tuple[Tensor, ...]:  # 2 x (B, C, steps x step), [baseline,] state
         *baseline, state = rest
         ends = pairwise(accumulate(self.part_sizes, initial=0))
-        histories, last_input, last_sums, past = (state[:, a:b] for a, b in ends)
+        last_input, total, sums, histories, past = (state[:, a:b] for a, b in ends)
         past = past.unflatten(1, (2 * self.channels, -1))
         recent = torch.cat([past, torch.cat([values, observed], dim=1)], dim=-1)
         x, window_x = self._normalize(recent)
         x = torch.cat([last_input.unflatten(1, (self.inputs, HISTORY[0])), x], dim=-1)
         stages, kept = self._encode(x, self._unpack(histories))
 
-        embedding = sum(self.widths)
-        sums = torch.cat(
-            [last_sums.unflatten(1, (-1, 2 * embedding)), self._sum(stages)], dim=1
-        )
-        totals = sums[:, self.steps - 1 :].sum(1)
-        means = totals[:, :embedding] * self.share
-        deviations = deviation(means, totals[:, embedding:] * self.share_of_squares)
+        embedding, newest = sum(self.widths), self._sum(stages)
+        for k, entry in enumerate(newest):
+            whole = total + entry
+            total = whole - self._oldest(sums, newest, k)
+        means = whole[:, :embedding] * self.share
+        deviations = deviation(means, whole[:, embedding:] * self.share_of_squares)
 
         recent_values, recent_observed = recent[:, : self.channels], recent[:, self.channels :]
         outputs = self.deploy.answer(
@@ -147,16 +159,18 @@ class StepGraph(nn.Module):
             recent_observed[..., -self.samples :],
             *baseline,
         )
-        state = torch.cat(
-            [
-                self._pack(kept),
-                x[..., -HISTORY[0] :].flatten(1),
-                sums[:, self.steps :].flatten(1),
-                recent[..., self.steps * self.step :].flatten(1),
-            ],
-            dim=1,
-        )
+        kept_sums = newest[::-1][: self.entries]
+        if self.steps < self.entries:
+            kept_sums.append(sums[:, : (self.entries - self.steps) * 2 * embedding])
+        small = torch.cat([x[..., -HISTORY[0] :].flatten(1), total], dim=1)
+        past = recent[..., self.steps * self.step :].flatten(1)
+        state = torch.cat([small, *kept_sums, self._pack(kept), past], dim=1)
         return *outputs, state
+
+    def _oldest(self, sums: Tensor, newest: list[Tensor], k: int) -> Tensor:
+        """The sums of the step that leaves the window when the one after new step k comes."""
+        both, place = 2 * sum(self.widths), self.entries - 1 - k
+        return sums[:, place * both : (place + 1) * both] if place >= 0 else newest[-place - 1]
 
     def _normalize(self, recent: Tensor) -> tuple[Tensor, Tensor]:
         """The new steps, each scaled as part of the window that it ends, and that window."""
@@ -192,14 +206,17 @@ class StepGraph(nn.Module):
     def _pack(self, kept: list[Tensor]) -> Tensor:
         return torch.cat([history.transpose(1, 2).flatten(1) for history in kept], dim=1)
 
-    def _sum(self, stages: list[Tensor]) -> Tensor:
-        """Sums and sums of squares by step: (B, steps, 2 E)."""
-        if self.steps == 1:
-            sums = [s.sum(-1) for s in stages] + [(s * s).sum(-1) for s in stages]
-            return torch.cat(sums, dim=1)[:, None]
-        parts = [s.unflatten(-1, (self.steps, -1)) for s in stages]
-        sums = [p.sum(-1) for p in parts] + [(p * p).sum(-1) for p in parts]
-        return torch.cat(sums, dim=1).transpose(1, 2)
+    def _sum(self, stages: list[Tensor]) -> list[Tensor]:
+        """Sums and sums of squares over each step: (B, 2 E) each."""
+        sums = []
+        for k in range(self.steps):
+            parts = [
+                s[..., k * n : (k + 1) * n] for s, n in zip(stages, self._lengths, strict=True)
+            ]
+            sums.append(
+                torch.cat([p.sum(-1) for p in parts] + [(p * p).sum(-1) for p in parts], dim=1)
+            )
+        return sums
 
 
 def fold(stage: EncoderStage) -> None:

@@ -1,9 +1,9 @@
 """The folder between `quantize`, `check` and `pack`: model files and where they come from.
 
-checkpoint.*       the float weights, copied
+checkpoint.*       the float weights, copied; checkpoint-step.* those of the step
 source.json        `Source`: what the manifest and the card will say
-model.*            the float graph and the three quantized files
-parity.json        `Parity`, once checked
+model.*, step.*    the float graph and the three quantized files
+parity.json        `Parity` by role, once checked
 results.json       `Results`, once checked on labelled recordings
 """
 
@@ -26,9 +26,10 @@ from onwrist_export.model.himae import HiMAE, HiMAEConfig
 from onwrist_export.model.normalize import Scaling
 from onwrist_export.packing.pack import Description, stages
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import Channel, Task
+from onwrist_runtime.manifest import Channel, Role, Step, Task
 
 SOURCE, PARITY, RESULTS = "source.json", "parity.json", "results.json"
+CHECKPOINTS: dict[Role, str] = {"window": "checkpoint", "step": "checkpoint-step"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Source:
     commands : the commands that made it, in order.
     calibration : what the scales were chosen on, in words.
     excluded : layers kept in float.
+    step : of the causal form, if there is one beside it.
     """
 
     kind: Literal["trained", "pretrained", "official"]
@@ -56,6 +58,12 @@ class Source:
     commands: list[str]
     calibration: str
     excluded: list[str]
+    step: Step | None = None
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """The graphs that the folder holds."""
+        return ("window",) if self.step is None else ("window", "step")
 
 
 def open_checkpoint(
@@ -108,6 +116,23 @@ def open_checkpoint(
         embedding=stages(model.config),
     )
     return graph.eval(), Source("official", description, model.config, None, {}, {}, [], "", [])
+
+
+def open_step(path: Path, source: Source) -> tuple[DeployGraph, list[str]]:
+    """The causal graph that belongs to what `source` describes, and the commands behind it.
+
+    Raises
+    ------
+    InputError
+        It is of another configuration.
+    """
+    trained, commands = store.load_trained(path)
+    if source.config is None or trained.config != source.config.causal:
+        raise InputError(
+            f"{path} was not trained by `onwrist-export train --step` with the configuration "
+            "of the checkpoint beside it; train both with the same --config"
+        )
+    return trained.graph, commands
 
 
 def _description(config: Config, tasks: tuple[Task, ...] = ()) -> Description:
@@ -172,11 +197,12 @@ def _official_channels(model: HiMAE) -> tuple[Channel, ...]:
     )
 
 
-def layout(source: Source) -> Config:
-    """The configuration that cuts windows for this model, made up for official ones."""
+def layout(source: Source, role: Role = "window") -> Config:
+    """The configuration that cuts windows for a graph, made up for official ones."""
     what = source.description
     if source.config:
-        return msgspec.structs.replace(source.config, baseline=what.baseline)
+        config = source.config.causal if role == "step" else source.config
+        return msgspec.structs.replace(config, baseline=what.baseline)
     return msgspec.structs.replace(
         load_config(),
         window=Window(rate=what.rate, samples=what.samples),
@@ -209,18 +235,18 @@ def clear(folder: Path) -> None:
     """Remove what earlier steps left in `folder`, so that nothing of another model stays."""
     for name in (SOURCE, PARITY, RESULTS):
         (folder / name).unlink(missing_ok=True)
-    for old in folder.glob("checkpoint.*"):
+    for old in (*folder.glob("checkpoint*"), *folder.glob("step.*")):
         old.unlink()
 
 
-def keep_checkpoint(folder: Path, checkpoint: Path) -> None:
+def keep_checkpoint(folder: Path, checkpoint: Path, role: Role = "window") -> None:
     """Copy the float weights into `folder`, where `check` finds them."""
-    shutil.copyfile(checkpoint, folder / f"checkpoint{checkpoint.suffix}")
+    shutil.copyfile(checkpoint, folder / f"{CHECKPOINTS[role]}{checkpoint.suffix}")
 
 
 def kept_checkpoint(folder: Path) -> Path:
-    """The float weights in `folder`."""
-    found = sorted(folder.glob("checkpoint.*"))
+    """The float weights of the window graph in `folder`."""
+    found = sorted(folder.glob(f"{CHECKPOINTS['window']}.*"))
     if not found:
         raise InputError(f"{folder} has no checkpoint: quantize again")
     return found[0]

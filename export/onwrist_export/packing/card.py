@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,7 +12,7 @@ from onwrist_export.judging.metrics import Score
 from onwrist_export.judging.results import FLOAT, INT8, Results
 from onwrist_export.packing.artifact import Source
 from onwrist_export.quantization.parity import Parity
-from onwrist_runtime.manifest import Task
+from onwrist_runtime.manifest import Role, Task
 
 CONFIGURATION = "## Configuration"
 CAVEAT = (
@@ -22,7 +22,12 @@ CAVEAT = (
 )
 
 
-def write(source: Source, parity: Parity, found: Results | None, notes: Sequence[str]) -> str:
+def write(
+    source: Source,
+    parities: Mapping[Role, Parity],
+    found: Results | None,
+    notes: Sequence[str],
+) -> str:
     """The card as Markdown."""
     what = source.description
     parts = [
@@ -35,7 +40,7 @@ def write(source: Source, parity: Parity, found: Results | None, notes: Sequence
     if found:
         parts.append(_results(found, source))
     caveats = CAVEAT + (source.config.caveats if source.config else "")
-    parts += ["## Before you trust it\n\n" + caveats, _quantization(source, parity), *notes]
+    parts += ["## Before you trust it\n\n" + caveats, _quantization(source, parities), *notes]
     if source.config:
         parts.append(_configuration(source.config))
     return "\n".join(part.rstrip() + "\n" for part in parts)
@@ -154,14 +159,18 @@ def _known(source: Source) -> str:
     )
 
 
-def _quantization(source: Source, parity: Parity) -> str:
+def _quantization(source: Source, parities: Mapping[Role, Parity]) -> str:
     gelu = source.encoder.activation == "gelu"
     engines = (
         "LiteRT, ONNX Runtime and tflite-runtime; not TFLite-Micro, which has no GELU"
         if gelu
         else "LiteRT, ONNX Runtime, tflite-runtime and TFLite-Micro"
     )
-    return f"## INT8\n\nSuits {engines}.\n\n{tables.parity(parity)}"
+    text = f"## INT8\n\nSuits {engines}.\n"
+    for role, parity in parities.items():
+        what = "" if len(parities) == 1 else f"### {role.capitalize()} graph\n\n"
+        text += f"\n{what}{tables.parity(parity)}"
+    return text
 
 
 def _by_subject(score: Score) -> str:

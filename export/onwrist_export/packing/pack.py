@@ -6,6 +6,7 @@ each format's reference engine, and how far an engine may be from them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.model.himae import HiMAEConfig
-from onwrist_export.quantization.check import Array, conditions, onnx_run, sample
+from onwrist_export.quantization.check import conditions, onnx_run, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import Parity
-from onwrist_export.quantization.quantize import FILES, QuantizedModel
-from onwrist_export.windows.grids import Windows, run_all
+from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_export.quantization.stepwise import NEXT_STATE, carried
+from onwrist_export.windows.grids import Run, Windows, run_all
+from onwrist_export.windows.masks import drop_spans
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError, ParityError
 from onwrist_runtime.manifest import (
@@ -31,12 +34,15 @@ from onwrist_runtime.manifest import (
     Golden,
     Graph,
     Manifest,
+    Role,
     Stage,
+    Step,
     Task,
 )
 
 GOLDEN_FILE = "golden.safetensors"
 GOLDEN_AS_THEY_ARE = 6
+GOLDEN_STEPS = 10  # of each kind, more than a window has
 # An engine may be off by this share of an output's range over the golden windows, or by
 # this many times what was measured here, whichever is more: room for the last bits of
 # other processors, and far below what a wrong graph gives.
@@ -78,43 +84,47 @@ def stages(config: HiMAEConfig) -> tuple[Stage, ...]:
 
 def pack(
     path: Path,
-    model: QuantizedModel,
-    parity: Parity,
+    models: Mapping[Role, QuantizedModel],
+    parities: Mapping[Role, Parity],
     description: Description,
     windows: Windows,
     card: str,
+    step: Step | None = None,
+    stream: Windows | None = None,
 ) -> None:
     """Write a bundle, or nothing.
 
     Parameters
     ----------
-    parity : what `check` found for just these files.
+    models : the window graph, and the step graph if there is one.
+    parities : what `check` found for just their files.
     windows : where golden windows are taken from.
     card : CARD.md.
+    step, stream : with a step graph; the stream, cut into steps, is where golden steps are
+        taken from.
 
     Raises
     ------
     ParityError
-        A limit is broken, or `parity` is of other files.
+        A limit is broken, or `parities` are of other files.
     OSError
         The bundle cannot be written; nothing is left behind.
     """
-    parity.require()
-    if parity.files != model.hashes:
+    for parity in parities.values():
+        parity.require()
+    checked = {name: each for p in parities.values() for name, each in p.files.items()}
+    if checked != hashes(models):
         raise ParityError("these model files are not the ones that were checked: check them")
     names = [channel.name for channel in description.channels]
     chosen = golden_windows(windows, names, description.rate)
-    onnx = run_all(onnx_run(model.s8), chosen)
-    tflite = run_all(LiteRT(model.tflite).run, chosen)
-    tolerance, loose = tolerances(parity, onnx)
-    tensors: dict[str, NDArray[np.generic]] = {
-        "values": chosen.values,
-        "observed": chosen.observed.astype(np.uint8),
-    }
-    if chosen.baseline is not None:
-        tensors["baseline"] = chosen.baseline
-    for form, outputs in (("onnx", onnx), ("tflite", tflite)):
-        tensors |= {f"{form}/{name}": o.astype(np.float32) for name, o in outputs.items()}
+    tensors = _vectors(chosen, *_runs(models["window"]))
+    steps = 0
+    if stream is not None:
+        golden = golden_steps(stream, description.rate)
+        steps = len(golden)
+        runs = (_carrying(models["step"], run) for run in _runs(models["step"]))
+        tensors |= _vectors(golden, *runs, prefix="step/")
+    tolerance, loose = tolerances(parities.values(), tensors)
     manifest = Manifest(
         format=FORMAT_VERSION,
         name=description.name,
@@ -126,21 +136,78 @@ def pack(
         channels=description.channels,
         embedding=description.embedding,
         tasks=description.tasks,
-        graphs=(
-            Graph(file=FILES["u8"], format="onnx", activations="u8"),
-            Graph(file=FILES["s8"], format="onnx", activations="s8"),
-            Graph(file=FILES["tflite"], format="tflite", activations="s8"),
+        graphs=tuple(
+            Graph(file=name, format=form, activations=integers, role=role)
+            for role in models
+            for name, form, integers in (
+                (file_names(role)["u8"], "onnx", "u8"),
+                (file_names(role)["s8"], "onnx", "s8"),
+                (file_names(role)["tflite"], "tflite", "s8"),
+            )
         ),
         baseline=description.baseline,
-        golden=Golden(file=GOLDEN_FILE, windows=len(chosen), tolerance=tolerance, loose=loose),
+        step=step,
+        golden=Golden(
+            file=GOLDEN_FILE,
+            windows=len(chosen),
+            steps=steps,
+            tolerance=tolerance,
+            loose=loose,
+        ),
         members={},
     )
-    members = model.files | {
+    members = {name: data for m in models.values() for name, data in m.files.items()} | {
         GOLDEN_FILE: safetensors.numpy.save(tensors),
-        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parity), indent=1),
+        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parities), indent=1),
         CARD_FILE: card.encode(),
     }
     bundle.write(path, manifest, members)
+
+
+def hashes(models: Mapping[Role, QuantizedModel]) -> dict[str, str]:
+    """SHA-256 of every model file by name."""
+    return {name: each for model in models.values() for name, each in model.hashes.items()}
+
+
+def _runs(model: QuantizedModel) -> tuple[Run, Run]:
+    """The reference engine of each format."""
+    return onnx_run(model.s8), LiteRT(model.tflite).run
+
+
+def _carrying(model: QuantizedModel, run: Run) -> Run:
+    """A step graph as a function of the next step of one stream, which it remembers."""
+    steps = carried(run, model.fp32)
+    return lambda inputs: {n: o for n, o in steps(inputs).items() if n != NEXT_STATE}
+
+
+def _vectors(
+    windows: Windows, onnx: Run, tflite: Run, prefix: str = ""
+) -> dict[str, NDArray[np.generic]]:
+    """Inputs, and the outputs that each format's reference engine gives for them."""
+    tensors: dict[str, NDArray[np.generic]] = {
+        f"{prefix}values": windows.values,
+        f"{prefix}observed": windows.observed.astype(np.uint8),
+    }
+    if windows.baseline is not None:
+        tensors[f"{prefix}baseline"] = windows.baseline
+    for form, run in (("onnx", onnx), ("tflite", tflite)):
+        for name, outputs in run_all(run, windows).items():
+            tensors[f"{form}/{prefix}{name}"] = outputs.astype(np.float32)
+    return tensors
+
+
+def golden_steps(stream: Windows, rate: float) -> Windows:
+    """The first steps of a stream: whole, then full of gaps, then without its first channel."""
+    steps = stream.select(np.arange(min(len(stream), 3 * GOLDEN_STEPS)))
+    _, channels, samples = steps.values.shape
+    rng = np.random.default_rng(0)
+    kept = np.ones_like(steps.observed)
+    gaps = drop_spans(rng, np.full(channels, 0.5), GOLDEN_STEPS * samples, rate)
+    kept[GOLDEN_STEPS : 2 * GOLDEN_STEPS] = gaps.reshape(
+        channels, GOLDEN_STEPS, samples
+    ).swapaxes(0, 1)
+    kept[2 * GOLDEN_STEPS :, 0] = False
+    return steps.without(kept)
 
 
 def golden_windows(windows: Windows, channels: list[str], rate: float) -> Windows:
@@ -173,15 +240,16 @@ def golden_windows(windows: Windows, channels: list[str], rate: float) -> Window
 
 
 def tolerances(
-    parity: Parity, outputs: dict[str, Array]
+    parities: Iterable[Parity], golden: Mapping[str, NDArray[np.generic]]
 ) -> tuple[dict[str, float], dict[str, float]]:
     """How far engines that round alike, and those that do not, may be off by output."""
+    agreements = [agreement for parity in parities for agreement in parity.agreements]
     tolerance, loose = {}, {}
-    for name, values in outputs.items():
+    for name in agreements[0].outputs:
         measured = {True: 0.0, False: 0.0}
-        for a in parity.agreements:
+        for a in agreements:
             measured[a.rounds_alike] = max(measured[a.rounds_alike], a.outputs[name])
-        floor = TOLERANCE * float(np.ptp(values))
+        floor = TOLERANCE * float(np.ptp(golden[f"onnx/{name}"]))
         tolerance[name] = max(floor, MARGIN * measured[True])
         loose[name] = max(tolerance[name], MARGIN * measured[False])
     return tolerance, loose

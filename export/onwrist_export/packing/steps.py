@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,17 +16,17 @@ import numpy as np
 from onwrist.readers import read_all
 from onwrist.recording import Recording
 from onwrist.simulate import simulate
-from onwrist_export.config import Config
+from onwrist_export.config import Config, Window
 from onwrist_export.judging import results
 from onwrist_export.judging.evaluate import engine_predictor
 from onwrist_export.judging.results import Results
 from onwrist_export.packing import artifact, card
 from onwrist_export.packing.artifact import Source
-from onwrist_export.packing.pack import pack
-from onwrist_export.quantization.check import check, sample
+from onwrist_export.packing.pack import hashes, pack
+from onwrist_export.quantization.check import check, runner, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import IMPORTED, TRAINED, Parity
-from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.quantization.quantize import QuantizedModel, quantize, quantize_step
 from onwrist_export.windows.damage import with_missing
 from onwrist_export.windows.grids import (
     Grid,
@@ -37,11 +37,12 @@ from onwrist_export.windows.grids import (
     to_grid,
 )
 from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Role
 
 Say = Callable[[str], None]
-Record = TypeVar("Record")
 
 CALIBRATION_WINDOWS = 600
+STEP_CALIBRATION_WINDOWS = 200  # each of which is many steps
 CHECK_WINDOWS = 3000
 # Seeds of simulated wearers: none that calibrates also checks or becomes golden.
 CALIBRATION_SEEDS, CHECK_SEEDS, GOLDEN_SEEDS = range(0, 12), range(100, 112), range(200, 204)
@@ -56,61 +57,89 @@ def quantize_checkpoint(
     rate: float | None,
     seconds: float | None,
     command: str,
+    step: Path | None = None,
 ) -> Source:
-    """Quantize a checkpoint into `folder`, its scales chosen on recordings or simulation."""
+    """Quantize a checkpoint into `folder`, its scales chosen on recordings or simulation.
+
+    `step` is the checkpoint of its causal form, which becomes the step graph.
+    """
     graph, source = artifact.open_checkpoint(checkpoint, rate, seconds)
-    config = artifact.layout(source)
-    windows, words = _calibration(source, config, recordings)
-    model = quantize(graph, windows, exclude)
+    windows, words = _calibration(source, artifact.layout(source), recordings)
+    models = [quantize(graph, windows, exclude)]
+    commands = source.commands
+    if step is not None:
+        causal, made = artifact.open_step(step, source)
+        context, _ = _calibration(source, artifact.layout(source, "step"), recordings)
+        models.append(quantize_step(causal, sample(context, STEP_CALIBRATION_WINDOWS)))
+        source = replace(source, step=models[-1].step)
+        commands = [*commands, *made]
     source = replace(
         source,
-        commands=[*source.commands, command],
+        commands=[*commands, command],
         calibration=f"{len(windows)} windows of {words}",
         excluded=list(exclude),
     )
     artifact.clear(folder)
-    model.save(folder)
+    for model in models:
+        model.save(folder)
     artifact.keep_checkpoint(folder, checkpoint)
+    if step is not None:
+        artifact.keep_checkpoint(folder, step, "step")
     artifact.write_record(folder / artifact.SOURCE, source)
     return source
 
 
-def check_folder(folder: Path, recordings: Path | None, say: Say) -> Parity:
+def check_folder(folder: Path, recordings: Path | None, say: Say) -> dict[Role, Parity]:
     """Compare float and INT8 and all files; on recordings of a trained model, judge it too.
 
     Writes `parity.json`, and `results.json` for a trained model with recordings.
     """
-    source, model = artifact.read_source(folder), QuantizedModel.load(folder)
+    source = artifact.read_source(folder)
+    models = {role: QuantizedModel.load(folder, role) for role in source.roles}
     config = artifact.layout(source)
     trained = source.kind == "trained"
     grids = _grids(source, config, recordings)
-    if trained and recordings:
-        grids_checked = of_subjects(grids, config.split.test)
-        windows = cut_windows(grids_checked, config, config.window.samples // 2)
-    else:
-        windows = cut_windows(grids, config, config.window.samples // 2)
-        # the second half; calibration took the first
-        half = np.arange(len(windows) // 2 + 1, len(windows))
-        windows = windows.select(half) if recordings else windows
-    say(f"comparing float and INT8 on {min(len(windows), CHECK_WINDOWS)} windows")
-    parity = check(
-        model,
-        sample(windows, CHECK_WINDOWS),
-        config.channel_names,
-        config.window.rate,
-        source.description.tasks,
-        TRAINED if trained else IMPORTED,
-    )
-    artifact.write_record(folder / artifact.PARITY, parity)
+    parities: dict[Role, Parity] = {}
+    for role, model in models.items():
+        windows = _checked(source, artifact.layout(source, role), grids, recordings)
+        say(f"{role} graph: comparing float and INT8 on {len(windows)} windows")
+        parities[role] = check(
+            model,
+            windows,
+            config.channel_names,
+            config.window.rate,
+            source.description.tasks,
+            TRAINED if trained else IMPORTED,
+        )
+    artifact.write_record(folder / artifact.PARITY, parities)
     if trained and recordings:
         say("judging on test subjects and by cross-validation")
         graph, _ = artifact.open_checkpoint(artifact.kept_checkpoint(folder))
-        int8 = engine_predictor(LiteRT(model.tflite).run)
+        int8 = {
+            role: engine_predictor(runner(model, LiteRT(model.tflite).run))
+            for role, model in models.items()
+        }
         found = results.measure(
-            graph, int8, model.hashes, grids, config, source.rules, source.constants
+            graph, int8, hashes(models), grids, config, source.rules, source.constants
         )
         artifact.write_record(folder / artifact.RESULTS, found)
-    return parity
+    return parities
+
+
+def _checked(
+    source: Source, config: Config, grids: list[Grid], recordings: Path | None
+) -> Windows:
+    """The windows that float and INT8 are compared on, which calibration has not seen."""
+    if source.kind == "trained" and recordings:
+        grids = of_subjects(grids, config.split.test)
+    windows = cut_windows(grids, config, config.window.samples // 2)
+    if source.kind != "trained" and recordings:
+        # the second half; calibration took the first
+        windows = windows.select(np.arange(len(windows) // 2 + 1, len(windows)))
+    most = CHECK_WINDOWS
+    if config.step_samples:  # each of which is as many runs as it has steps
+        most //= windows.values.shape[-1] // config.step_samples
+    return sample(windows, most)
 
 
 def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
@@ -120,25 +149,37 @@ def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
     ----------
     notes : Markdown appended to the card.
     """
-    source, model = artifact.read_source(folder), QuantizedModel.load(folder)
-    parity = _read(folder / artifact.PARITY, Parity)
-    if parity is None:
+    source = artifact.read_source(folder)
+    models = {role: QuantizedModel.load(folder, role) for role in source.roles}
+    parities = _read(folder / artifact.PARITY, dict[Role, Parity])
+    if parities is None:
         raise InputError(f"{folder} was not checked: run `onwrist-export check {folder}` first")
     found = _read(folder / artifact.RESULTS, Results)
-    if source.kind == "trained" and (found is None or found.files != model.hashes):
+    if source.kind == "trained" and (found is None or found.files != hashes(models)):
         raise InputError(
             f"{folder} was not judged on people: run `onwrist-export check {folder} "
             "--recordings RECORDINGS` first"
         )
     config = artifact.layout(source)
-    golden = cut_windows(_simulated(config, GOLDEN_SEEDS), config, config.window.samples // 2)
+    grids = _simulated(config, GOLDEN_SEEDS)
+    windows = cut_windows(grids, config, config.window.samples // 2)
     pack(
         path,
-        model,
-        parity,
+        models,
+        parities,
         source.description,
-        replace(golden, targets={}),
-        card.write(source, parity, found, notes),
+        replace(windows, targets={}),
+        card.write(source, parities, found, notes),
+        source.step,
+        None if source.step is None else _in_steps(grids[0], config, source.step.samples),
+    )
+
+
+def _in_steps(grid: Grid, config: Config, samples: int) -> Windows:
+    """A recording as the steps of a stream."""
+    window = Window(rate=config.window.rate, samples=samples)
+    return cut_windows(
+        [grid], msgspec.structs.replace(config, window=window, tasks=()), samples
     )
 
 
@@ -191,7 +232,7 @@ def _simulated(config: Config, seeds: range) -> list[Grid]:
     return made
 
 
-def _read(path: Path, kind: type[Record]) -> Record | None:
+def _read(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:

@@ -22,7 +22,9 @@ from onwrist_export.quantization.parity import (
     Parity,
     TaskParity,
 )
-from onwrist_export.quantization.quantize import FILES, QuantizedModel
+from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
+from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_export.quantization.stepwise import stepwise
 from onwrist_export.windows.grids import Run, Windows, run_all
 from onwrist_export.windows.masks import drop_spans
 from onwrist_runtime.errors import InputError
@@ -35,7 +37,6 @@ MISSING = (0.25, 0.5, 0.75)
 AGREEMENT_WINDOWS = 4  # of each condition
 LAYER_WINDOWS = 64
 CLEAREST = 120.0  # dB, instead of infinity
-QUANTIZED, DEQUANTIZED = "_QuantizeLinear_Output", "_DequantizeLinear_Output"
 
 
 def check(
@@ -58,7 +59,7 @@ def check(
     if len(windows) < 2:
         raise InputError(f"checking needs at least two windows, not {len(windows)}")
     damaged = dict(conditions(windows, channels, rate))
-    fp32, int8 = onnx_run(model.fp32), LiteRT(model.tflite).run
+    fp32, int8 = runner(model, onnx_run(model.fp32)), runner(model, LiteRT(model.tflite).run)
     compared = tuple(
         _compare(name, w, run_all(fp32, w), run_all(int8, w), channels, tasks)
         for name, w in damaged.items()
@@ -72,7 +73,7 @@ def check(
         layers=layers,
         worst_layer=max(layers, key=lambda layer: layer.added).name,
         agreements=tuple(compare_files(model, few)),
-        unchecked=() if has_vnni() else (FILES["u8"],),
+        unchecked=() if has_vnni() else (file_names(model.role)["u8"],),
     )
 
 
@@ -100,6 +101,11 @@ def conditions(
 def sample(windows: Windows, most: int) -> Windows:
     """At most so many of the windows, evenly spread."""
     return windows.select(np.unique(np.linspace(0, len(windows) - 1, most).round().astype(int)))
+
+
+def runner(model: QuantizedModel, run: Run) -> Run:
+    """`run`, which runs a form of `model`, as a function of a window with its context."""
+    return stepwise(run, model.fp32)
 
 
 def onnx_run(model: network.ModelProto) -> Run:
@@ -182,8 +188,8 @@ def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]
     names = [t.removesuffix(DEQUANTIZED) for t in _tensors(model, DEQUANTIZED)]
     names = [n for n in names if n.startswith("stage") or n == network.ENCODER_INPUT]
     quantized = network.expose(model.s8, [n + DEQUANTIZED for n in names])
-    fp32 = run_all(onnx_run(network.expose(model.fp32, names)), windows)
-    int8 = run_all(onnx_run(quantized), windows)
+    fp32 = run_all(runner(model, onnx_run(network.expose(model.fp32, names))), windows)
+    int8 = run_all(runner(model, onnx_run(quantized)), windows)
     ratio = {name: sqnr(fp32[name], int8[name + DEQUANTIZED]) for name in names}
     producers = {o: n for n in model.fp32.graph.node for o in n.output}
 
@@ -212,37 +218,45 @@ def _layer(model: QuantizedModel, tensor: str) -> str:
 
 
 def _tensors(model: QuantizedModel, suffix: str) -> list[str]:
-    """The quantized activations of the encoder in order, as ONNX tensors of that suffix."""
+    """The quantized activations of the encoder in order, as ONNX tensors of that suffix.
+
+    Without what a step remembers: copies of these, in other shapes.
+    """
     return [
         n.output[0].removesuffix(QUANTIZED) + suffix
         for n in model.s8.graph.node
         if n.op_type == "QuantizeLinear"
+        and n.output[0].startswith(("stage", network.ENCODER_INPUT))
     ]
 
 
 def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator[Agreement]:
-    """Each file in each engine against `model.s8.onnx` in ONNX Runtime."""
+    """Each file in each engine against the s8 file in ONNX Runtime."""
+    files = file_names(model.role)
     tensors = _tensors(model, QUANTIZED)
     exposed = flatbuffer.expose(model.tflite, tensors)
-    reference = [run_all(onnx_run(network.expose(model.s8, tensors)), w) for w in windows]
-    engines = [(f"{FILES['tflite']} in LiteRT", LiteRT(exposed).run, True)]
+    signed = runner(model, onnx_run(network.expose(model.s8, tensors)))
+    reference = [run_all(signed, w) for w in windows]
+    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True)]
     if has_vnni():  # elsewhere u8 is wrong, and never run
         u8 = onnx_run(network.expose(model.u8, tensors))
-        engines.append((f"{FILES['u8']} in ONNX Runtime", u8, True))
+        engines.append((f"{files['u8']} in ONNX Runtime", u8, True))
     others = {"tflite-runtime": Kernels.BUILT_IN}
     if all(n.op_type != "Gelu" for n in model.s8.graph.node):  # which TFLite-Micro lacks
         others["TFLite-Micro"] = Kernels.REFERENCE
     for whose, kernels in others.items():
-        name = f"{FILES['tflite']} with the kernels of {whose}"
+        name = f"{files['tflite']} with the kernels of {whose}"
         engines.append((name, LiteRT(exposed, kernels).run, False))
     for name, run, alike in engines:
-        found = [run_all(run, w) for w in windows]
+        found = [run_all(runner(model, run), w) for w in windows]
         judged = tensors if alike else [t for t in tensors if "." not in t]
-        yield _agreement(name, alike, judged, reference, found)
+        against = f"{files['s8']} in ONNX Runtime"
+        yield _agreement(name, against, alike, judged, reference, found)
 
 
 def _agreement(
     name: str,
+    against: str,
     alike: bool,
     tensors: Sequence[str],
     reference: Sequence[dict[str, Array]],
@@ -271,5 +285,4 @@ def _agreement(
             if difference.max() > off:
                 off, worst = int(difference.max()), tensor.removesuffix(QUANTIZED)
     equal = 1 - differing / total
-    reference_name = f"{FILES['s8']} in ONNX Runtime"
-    return Agreement(name, reference_name, alike, equal, off, worst, bool(input_equal), outputs)
+    return Agreement(name, against, alike, equal, off, worst, bool(input_equal), outputs)

@@ -112,11 +112,21 @@ class FlatModel:
             o.builtinOptions = options
         self.operators.append(o)
 
+    def _used(self, outputs: Sequence[TensorInfo]) -> list[schema.OperatorT]:
+        """The operators that the outputs depend on, in order."""
+        needed = {t.index for t in outputs}
+        used = []
+        for operator in reversed(self.operators):
+            if needed.intersection(operator.outputs.tolist()):
+                needed.update(operator.inputs.tolist())
+                used.append(operator)
+        return used[::-1]
+
     def pack(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> bytes:
         """The finished model."""
         graph = schema.SubGraphT()
         graph.name = "main"
-        graph.tensors, graph.operators = self.tensors, self.operators
+        graph.tensors, graph.operators = self.tensors, self._used(outputs)
         graph.inputs = np.array([t.index for t in inputs], np.int32)
         graph.outputs = np.array([t.index for t in outputs], np.int32)
         model = schema.ModelT()

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import logging
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,37 +16,40 @@ from typing import Self
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 
 from onwrist.files import written_beside
 from onwrist_export.model.graph import DeployGraph
-from onwrist_export.quantization import network, tflite
+from onwrist_export.model.step import StepGraph
+from onwrist_export.quantization import network, qdq, tflite
+from onwrist_export.quantization.stepwise import STATE, each_step, input_shapes
 from onwrist_export.windows.grids import Windows
 from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Role, Step
 
-FILES = {"u8": "model.u8.onnx", "s8": "model.s8.onnx", "tflite": "model.tflite"}
-FLOAT_FILE = "model.fp32.onnx"
+STEMS: dict[Role, str] = {"window": "model", "step": "step"}
 # A power of two, so that no engine's way of dividing by it can matter; 1.0 becomes 127.
 INPUT_SCALE = 2.0**-7
+# The one scale of all activations of a step, which its weights are rescaled for. Sums over
+# time and of squares are then exact in float32 (whole multiples of a power of two, below
+# 2^24 of them), in any order and however long a stream; and one int8 tensor can hold what
+# all layers remember.
+STEP_SCALE = 2.0**-8
 # Residual sums before a ReLU take this many times their calibrated range. A coarser step
 # costs the embedding little (centred cosine .9997 to .9994) and damps what differently
 # rounding engines drift apart from stage to stage (4 steps to 3). Before a GELU, which
 # such engines do not suit anyway, it would cost more.
 HEADROOM = 1.75
-QUANTIZABLE = ("Conv", "Add", "Relu", "Pad", "Slice")
+MOVING = ("Pad", "Slice", "Concat", "Reshape", "Transpose")  # they keep the scale
+QUANTIZABLE = ("Conv", "Add", "Relu", *MOVING)
+ENCODER = ("stage", network.HISTORY, network.NEXT_HISTORY)  # how names of its nodes begin
 
 
 @dataclass(frozen=True, eq=False)
 class QuantizedModel:
     """The float graph and its INT8 forms, which all have the same inputs and outputs."""
 
+    role: Role
     fp32: ModelProto
     u8: ModelProto
     s8: ModelProto
@@ -58,11 +58,20 @@ class QuantizedModel:
     @property
     def files(self) -> dict[str, bytes]:
         """The model files of a bundle by name."""
+        names = file_names(self.role)
         return {
-            FILES["u8"]: self.u8.SerializeToString(deterministic=True),
-            FILES["s8"]: self.s8.SerializeToString(deterministic=True),
-            FILES["tflite"]: self.tflite,
+            names["u8"]: self.u8.SerializeToString(deterministic=True),
+            names["s8"]: self.s8.SerializeToString(deterministic=True),
+            names["tflite"]: self.tflite,
         }
+
+    @property
+    def step(self) -> Step | None:
+        """Samples and state of a step; None for a graph of windows."""
+        shapes = input_shapes(self.fp32)
+        if STATE not in shapes:
+            return None
+        return Step(samples=shapes["values"][-1], state=shapes[STATE][-1])
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -70,27 +79,40 @@ class QuantizedModel:
         return {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
 
     def save(self, folder: Path) -> None:
-        """Write all files, `model.fp32.onnx` for comparison among them, into `folder`."""
+        """Write all files, the float graph for comparison among them, into `folder`."""
         fp32 = self.fp32.SerializeToString(deterministic=True)
-        for name, content in {FLOAT_FILE: fp32, **self.files}.items():
+        for name, content in {file_names(self.role)["fp32"]: fp32, **self.files}.items():
             with written_beside(folder / name) as beside:
                 beside.write_bytes(content)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, role: Role) -> Self:
         """Read what `save` wrote."""
-        missing = [n for n in (FLOAT_FILE, *FILES.values()) if not (folder / n).is_file()]
+        names = file_names(role)
+        missing = [n for n in names.values() if not (folder / n).is_file()]
         if missing:
             raise InputError(
                 f"{folder} has no {', '.join(missing)}: name a folder that "
                 "`onwrist-export quantize` wrote"
             )
         return cls(
-            fp32=onnx.load(folder / FLOAT_FILE),
-            u8=onnx.load(folder / FILES["u8"]),
-            s8=onnx.load(folder / FILES["s8"]),
-            tflite=(folder / FILES["tflite"]).read_bytes(),
+            role=role,
+            fp32=onnx.load(folder / names["fp32"]),
+            u8=onnx.load(folder / names["u8"]),
+            s8=onnx.load(folder / names["s8"]),
+            tflite=(folder / names["tflite"]).read_bytes(),
         )
+
+
+def file_names(role: Role) -> dict[str, str]:
+    """The files of a model: the float graph, and the three that a bundle holds."""
+    stem = STEMS[role]
+    return {
+        "fp32": f"{stem}.fp32.onnx",
+        "u8": f"{stem}.u8.onnx",
+        "s8": f"{stem}.s8.onnx",
+        "tflite": f"{stem}.tflite",
+    }
 
 
 def quantize(
@@ -113,16 +135,45 @@ def quantize(
     if unknown:
         raise InputError(f"no layer {', '.join(unknown)}; the layers are {', '.join(known)}")
     scales = choose_scales(fp32, calibrate(fp32, windows))
-    u8 = _insert_qdq(fp32, scales, exclude)
+    return _quantized("window", fp32, scales, exclude)
+
+
+def quantize_step(graph: DeployGraph, windows: Windows) -> QuantizedModel:
+    """Quantize the step form of a causal `graph`.
+
+    Parameters
+    ----------
+    windows : raw windows with their context to calibrate on.
+    """
+    steps = StepGraph(graph)
+    fp32 = network.export(steps)
+    scales = choose_scales(fp32, calibrate(fp32, windows))
+    hidden, outputs = (
+        [STEP_SCALE / float(scales[f"stage{k}{layer}"][0]) for k in range(1, 1 + steps.depth)]
+        for layer in (".conv1.activation", "")
+    )
+    steps.rescale(hidden, outputs)
+    fp32 = network.export(steps)
+    scales = choose_scales(fp32, calibrate(fp32, windows), STEP_SCALE)
+    return _quantized("step", fp32, scales)
+
+
+def _quantized(
+    role: Role,
+    fp32: ModelProto,
+    scales: Mapping[str, tuple[np.float32, int]],
+    exclude: Sequence[str] = (),
+) -> QuantizedModel:
+    u8 = _insert(fp32, scales, exclude)
     s8 = to_signed(u8)
-    return QuantizedModel(fp32=fp32, u8=u8, s8=s8, tflite=tflite.convert(s8))
+    return QuantizedModel(role=role, fp32=fp32, u8=u8, s8=s8, tflite=tflite.convert(s8))
 
 
 def activations(model: ModelProto) -> tuple[str, ...]:
     """Float tensors of the encoder in order, from its input to the last stage."""
     names = [network.ENCODER_INPUT]
-    names += [o for n in model.graph.node if n.name.startswith("stage") for o in n.output]
-    return tuple(names)
+    names += [o for n in model.graph.node if n.name.startswith(ENCODER) for o in n.output]
+    return tuple(dict.fromkeys(names))
 
 
 def calibrate(model: ModelProto, windows: Windows) -> dict[str, tuple[float, float]]:
@@ -132,19 +183,24 @@ def calibrate(model: ModelProto, windows: Windows) -> dict[str, tuple[float, flo
     low = dict.fromkeys(names, np.inf)
     high = dict.fromkeys(names, -np.inf)
     for inputs in windows.feeds():
-        found = network.run(session, inputs)
-        for name in names:
-            low[name] = min(low[name], float(found[name].min()))
-            high[name] = max(high[name], float(found[name].max()))
+        for found in each_step(lambda feed: network.run(session, feed), inputs, model):
+            for name in names:
+                low[name] = min(low[name], float(found[name].min()))
+                high[name] = max(high[name], float(found[name].max()))
     if np.isinf(low[network.ENCODER_INPUT]):
         raise InputError("calibration needs at least one window")
     return {name: (low[name], high[name]) for name in names}
 
 
 def choose_scales(
-    model: ModelProto, ranges: Mapping[str, tuple[float, float]]
+    model: ModelProto,
+    ranges: Mapping[str, tuple[float, float]],
+    shared: float | None = None,
 ) -> dict[str, tuple[np.float32, int]]:
     """Scale and signed zero point of every encoder tensor.
+
+    What only moves numbers keeps the scale that they have. With `shared`, the range of every
+    activation is known to fit that scale, and takes it.
 
     The two inputs and the output of a residual addition share one scale: the sum of
     their integers is then exact, so that engines that round sums otherwise still agree
@@ -171,61 +227,30 @@ def choose_scales(
         widths.update(dict.fromkeys(group, width))
     scales = {}
     for name, (low, _) in ranges.items():
-        scale = np.float32(max(widths[name], 1e-6) / 255)
+        scale = np.float32(shared or max(widths[name], 1e-6) / 255)
         scales[name] = (scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
     scales[network.ENCODER_INPUT] = (np.float32(INPUT_SCALE), 0)
+    for node in model.graph.node:
+        if node.name.startswith(ENCODER) and node.op_type in MOVING:
+            newest = node.input[1 if node.op_type == "Concat" else 0]
+            if newest in scales and node.output[0] != network.ENCODER_INPUT:
+                scales[node.output[0]] = scales[newest]
     return scales
 
 
-class _EmptyWindow(CalibrationDataReader):
-    """One empty window: every scale is given, but the quantizer insists on running."""
-
-    def __init__(self, model: ModelProto) -> None:
-        feed = {}
-        for value in model.graph.input:
-            shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
-            feed[value.name] = np.zeros(shape, np.float32)
-        self.feeds = iter([feed])
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        return next(self.feeds, None)
-
-
-def _insert_qdq(
+def _insert(
     model: ModelProto, scales: Mapping[str, tuple[np.float32, int]], exclude: Sequence[str]
 ) -> ModelProto:
     """`model` with unsigned activations and signed per-channel weights in its encoder."""
-    nodes = [
+    layers = {
         n.name
         for n in model.graph.node
-        if n.name.startswith("stage")
+        if n.name.startswith(ENCODER)
         and n.op_type in QUANTIZABLE
+        and n.output[0] != network.ENCODER_INPUT  # made in float, and quantized then
         and n.name.removesuffix(".activation") not in exclude
-    ]
-    overrides = {
-        name: [{"scale": np.array(scale), "zero_point": np.array(zero + 128, np.uint8)}]
-        for name, (scale, zero) in scales.items()
     }
-    # the quantizer knows no logger of its own and advises preprocessing that fails here
-    logging.disable(logging.WARNING)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "quantized.onnx")
-            quantize_static(
-                copy.deepcopy(model),
-                path,
-                _EmptyWindow(model),
-                quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=list(QUANTIZABLE),
-                nodes_to_quantize=nodes,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                extra_options={"TensorQuantOverrides": overrides},
-            )
-            quantized = onnx.load(path)
-    finally:
-        logging.disable(logging.NOTSET)
+    quantized = qdq.insert(model, scales, layers)
     _keep_float(quantized, exclude)
     return onnx.shape_inference.infer_shapes(quantized, strict_mode=True)
 

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import NodeProto
 
 from onwrist_export.quantization.flatbuffer import Quantization, TensorInfo
+from onwrist_export.quantization.network import HISTORY
 from onwrist_export.quantization.tflite_scope import (
     TIME,
     Scope,
@@ -26,6 +27,7 @@ from onwrist_export.quantization.tflite_scope import (
     stored,
 )
 
+JOINED_AT_ONCE = 5  # tensors that XNNPACK joins; more would leave it, and split the graph
 ROUND_TO = 1.5 * 2**23  # x + ROUND_TO * s - ROUND_TO * s rounds x to a multiple of s
 
 
@@ -104,7 +106,8 @@ def quantize(scope: Scope, node: NodeProto) -> None:
     last = scope.is_last(node.input[0])
     x = scope.get_last(node.input[0]) if last else scope.get(node.input[0])
     scale = float(quantization.scale)
-    if np.log2(scale).is_integer():
+    # what a stream remembers is whole multiples of the scale already
+    if np.log2(scale).is_integer() and node.input[0] != HISTORY:
         large = scope.flat.constant(f"{node.name}/large", np.float32(ROUND_TO * scale))
         for builtin, options in (("ADD", schema.AddOptionsT), ("SUB", schema.SubOptionsT)):
             rounded = scope.flat.tensor(f"{node.name}/{builtin}", x.shape, np.float32)
@@ -114,6 +117,74 @@ def quantize(scope: Scope, node: NodeProto) -> None:
     result = scope.flat.tensor(name, x.shape, np.int8, quantization)
     scope.flat.operator("QUANTIZE", [x], [result], 1, schema.QuantizeOptionsT())
     (scope.last if last else scope.plain)[name] = result
+
+
+def _laid_out(scope: Scope, node: NodeProto, last: bool) -> tuple[int, ...]:
+    """Shape of the node's output, with channels last or as in ONNX."""
+    shape = scope.shapes[node.output[0]]
+    return (1, 1, shape[2], shape[1]) if last else shape
+
+
+def concat(scope: Scope, node: NodeProto) -> None:
+    """Parts joined along any axis in float, of int8 maps along time without leaving int8."""
+    axis = attributes(node)["axis"] % len(scope.shapes[node.output[0]])
+    quantizer = scope.integer(node)
+    names = [name if quantizer is None else stored(scope, name) for name in node.input]
+    last = quantizer is not None and scope.is_last(names[0])
+    inputs = [scope.get_last(name) if last else scope.get(name) for name in names]
+    if quantizer is None:
+        result = output(scope, node)
+    else:
+        result = quantized_output(scope, quantizer, _laid_out(scope, node, last))
+    axis = {1: 3, 2: TIME}[axis] if last else axis
+    while len(inputs) > JOINED_AT_ONCE:
+        first = inputs[:JOINED_AT_ONCE]
+        shape = list(first[0].shape)
+        shape[axis] = sum(part.shape[axis] for part in first)
+        name = f"{node.output[0]}/first{len(inputs)}"
+        joined = scope.flat.tensor(name, shape, result.dtype, result.quantization)
+        _join(scope, first, joined, axis)
+        inputs = [joined, *inputs[JOINED_AT_ONCE:]]
+    _join(scope, inputs, result, axis)
+
+
+def _join(scope: Scope, inputs: list[TensorInfo], result: TensorInfo, axis: int) -> None:
+    options = schema.ConcatenationOptionsT()
+    options.axis = axis
+    version = 2 if result.dtype == np.int8 else 1
+    scope.flat.operator("CONCATENATION", inputs, [result], version, options)
+
+
+def reshape(scope: Scope, node: NodeProto) -> None:
+    """Reshape, Flatten, Squeeze and Unsqueeze: the same numbers in the inferred shape."""
+    shape, source = scope.shapes[node.output[0]], node.input[0]
+    quantizer = scope.quantizer_after(node) if source in scope.dequantizers else None
+    source = source if quantizer is None else stored(scope, source)
+    name = node.output[0] if quantizer is None else quantizer.output[0]
+    scope.plain[name] = scope.reshape(scope.get(source), name, shape)
+
+
+def transpose(scope: Scope, node: NodeProto) -> None:
+    """Axes in another order; channels and time of an int8 map change places for nothing."""
+    rank = len(scope.shapes[node.input[0]])
+    order = list(attributes(node).get("perm", range(rank)[::-1]))
+    quantizer = scope.integer(node)
+    if quantizer is not None and order == [0, 2, 1]:
+        source, name = stored(scope, node.input[0]), quantizer.output[0]
+        one, rows, columns = scope.shapes[node.output[0]]
+        if scope.is_last(source):
+            scope.plain[name] = scope.reshape(
+                scope.get_last(source), name, (one, rows, columns)
+            )
+        else:
+            scope.last[name] = scope.reshape(scope.get(source), name, (one, 1, columns, rows))
+        return
+    inputs = [
+        scope.get(node.input[0]),
+        scope.flat.constant(f"{node.output[0]}/order", np.array(order, np.int32)),
+    ]
+    options = schema.TransposeOptionsT()
+    scope.flat.operator("TRANSPOSE", inputs, [output(scope, node)], 1, options)
 
 
 def add(scope: Scope, node: NodeProto) -> None:
@@ -140,15 +211,15 @@ def slice_(scope: Scope, node: NodeProto) -> None:
         if step < 1:
             raise refuse(node, "a negative step")
         parts[axis] = slice(*slice(start, end, step).indices(shape[axis]))
-    if integer or maps_last(scope, node):
+    last = scope.is_last(name) if integer else maps_last(scope, node)
+    if last:
         _, channels, length = parts
         parts = [slice(0, 1, 1), slice(0, 1, 1), length, channels]
         x = scope.get_last(stored(scope, name) if integer else name)
     else:
-        x = scope.get(name)
+        x = scope.get(stored(scope, name) if integer else name)
     if integer:
-        _, channels, length = scope.shapes[node.output[0]]
-        result = quantized_output(scope, quantizer, (1, 1, length, channels))
+        result = quantized_output(scope, quantizer, _laid_out(scope, node, last))
     else:
         result = output(scope, node, like=x if len(x.shape) == 4 else None)
     edges = [

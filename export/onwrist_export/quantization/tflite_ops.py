@@ -115,30 +115,6 @@ def gelu(scope: Scope, node: NodeProto) -> None:
     scope.flat.operator("GELU", inputs, [result], 1, options)
 
 
-def concat(scope: Scope, node: NodeProto) -> None:
-    options = schema.ConcatenationOptionsT()
-    options.axis = attributes(node)["axis"] % len(scope.shapes[node.output[0]])
-    inputs = [scope.get(name) for name in node.input]
-    scope.flat.operator("CONCATENATION", inputs, [output(scope, node)], 1, options)
-
-
-def reshape(scope: Scope, node: NodeProto) -> None:
-    """Reshape, Flatten, Squeeze and Unsqueeze: the same numbers in the inferred shape."""
-    shape = scope.shapes[node.output[0]]
-    scope.plain[node.output[0]] = scope.reshape(scope.get(node.input[0]), node.output[0], shape)
-
-
-def transpose(scope: Scope, node: NodeProto) -> None:
-    rank = len(scope.shapes[node.input[0]])
-    order = np.array(attributes(node).get("perm", range(rank)[::-1]), np.int32)
-    inputs = [
-        scope.get(node.input[0]),
-        scope.flat.constant(f"{node.output[0]}/order", order),
-    ]
-    options = schema.TransposeOptionsT()
-    scope.flat.operator("TRANSPOSE", inputs, [output(scope, node)], 1, options)
-
-
 def reciprocal(scope: Scope, node: NodeProto) -> None:
     one = scope.flat.constant(f"{node.name}/one", np.float32(1))
     inputs, result = operands(scope, node)
@@ -149,11 +125,11 @@ TRANSLATORS: dict[str, Translator] = {
     "Abs": elementwise("ABS", schema.AbsOptionsT),
     "Add": tflite_layers.add,
     "Clip": clip,
-    "Concat": concat,
+    "Concat": tflite_layers.concat,
     "Conv": tflite_layers.conv,
     "Div": elementwise("DIV", schema.DivOptionsT),
     "Exp": elementwise("EXP", schema.ExpOptionsT),
-    "Flatten": reshape,
+    "Flatten": tflite_layers.reshape,
     "Gelu": gelu,
     "Gemm": gemm,
     "Log": elementwise("LOG"),
@@ -168,14 +144,14 @@ TRANSLATORS: dict[str, Translator] = {
     "ReduceMin": reduce("REDUCE_MIN"),
     "ReduceSum": reduce("SUM"),
     "Relu": elementwise("RELU"),
-    "Reshape": reshape,
+    "Reshape": tflite_layers.reshape,
     "Sigmoid": elementwise("LOGISTIC"),
     "Slice": tflite_layers.slice_,
     "Softmax": softmax,
     "Sqrt": elementwise("SQRT"),
-    "Squeeze": reshape,
+    "Squeeze": tflite_layers.reshape,
     "Sub": elementwise("SUB", schema.SubOptionsT),
     "Tanh": elementwise("TANH"),
-    "Transpose": transpose,
-    "Unsqueeze": reshape,
+    "Transpose": tflite_layers.transpose,
+    "Unsqueeze": tflite_layers.reshape,
 }

@@ -34,6 +34,7 @@ class Scope:
     flat: FlatModel = field(default_factory=FlatModel)
     plain: dict[str, TensorInfo] = field(default_factory=dict)
     last: dict[str, TensorInfo] = field(default_factory=dict)
+    reshaped: dict[int, TensorInfo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.model.graph
@@ -129,6 +130,7 @@ class Scope:
         return self.reshape(swapped, name, shape)
 
     def reshape(self, source: TensorInfo, name: str, shape: Sequence[int]) -> TensorInfo:
+        source = self.reshaped.get(source.index, source)  # of a reshaped tensor, its origin
         if source.shape == tuple(shape):
             return source
         result = self.flat.tensor(name, shape, source.dtype, source.quantization)
@@ -136,6 +138,7 @@ class Scope:
         options.newShape = np.array(shape, np.int32)
         target = self.flat.constant(f"{name}/shape", np.array(shape, np.int32))
         self.flat.operator("RESHAPE", [source, target], [result], 1, options)
+        self.reshaped[result.index] = source
         return result
 
     def quantizer_after(self, node: NodeProto) -> NodeProto | None:
@@ -200,9 +203,10 @@ def operands(scope: Scope, node: NodeProto) -> tuple[list[TensorInfo], TensorInf
 
 
 def quantized_output(scope: Scope, quantizer: NodeProto, shape: Sequence[int]) -> TensorInfo:
+    """The int8 output in that shape: of rank 4 with channels last, otherwise as in ONNX."""
     name = quantizer.output[0]
     info = scope.flat.tensor(name, shape, np.int8, scope.quantization(quantizer))
-    scope.last[name] = info
+    (scope.last if len(shape) == 4 else scope.plain)[name] = info
     return info
 
 

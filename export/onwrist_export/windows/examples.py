@@ -31,6 +31,8 @@ SHAKE_ACCELERATION = (0.05, 0.7)  # g
 SHAKE_LIGHT = (0.2, 3.0)  # standard deviations of the pulse
 HARMONICS = 3
 YOUNG = 0.1  # share of streams that began within their context
+GAPPY = 0.6  # share of windows with spans missing
+GAPPY_STREAMS = 0.45  # of windows with their context, which makes up for much of a gap
 PULSELESS = 0.1  # share of windows whose light holds no pulse, and whose rate is unknown
 
 
@@ -196,7 +198,8 @@ class Examples(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         self, rng: np.random.Generator, shape: tuple[int, int, int]
     ) -> NDArray[np.bool_]:
         windows, channels, samples = shape
-        share = rng.uniform(0.0, 0.85, windows) * (rng.random(windows) < 0.6)
+        gappy = GAPPY_STREAMS if self.context else GAPPY
+        share = rng.uniform(0.0, 0.85, windows) * (rng.random(windows) < gappy)
         first = drop_spans(rng, share, samples, self.rate)
         kept = np.repeat(first[:, None], channels, axis=1)
         # half of the time only the first channel has the gap, else all of the device

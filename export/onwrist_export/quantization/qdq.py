@@ -1,0 +1,132 @@
+"""A float graph and scales in, the same graph with quantizers around its integers out.
+
+In the QDQ form a quantized tensor T is followed by a QuantizeLinear and a DequantizeLinear,
+and what computes with it reads `T_DequantizeLinear_Output`. Engines fuse a float operator
+between such pairs into one of integers. Activations are unsigned, weights int8 by channel
+and symmetric, biases int32.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence, Set
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+QUANTIZED, DEQUANTIZED = "_QuantizeLinear_Output", "_DequantizeLinear_Output"
+MOST = 127  # of a symmetric int8
+
+
+def insert(
+    model: ModelProto, scales: Mapping[str, tuple[np.float32, int]], layers: Set[str]
+) -> ModelProto:
+    """Quantize `layers`: the nodes of these names.
+
+    Parameters
+    ----------
+    scales : scale and signed zero point of the tensors that may be quantized. Those that
+        `layers` read or write will be, but for what goes straight into a ReLU.
+    """
+    model = copy.deepcopy(model)
+    graph = model.graph
+    constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    chosen = [n for n in graph.node if n.name in layers and n.output[0] in scales]
+    written = {n.output[0] for n in chosen}
+    # unsigned integers cannot fall below the zero of a ReLU, so it need not be computed
+    relus = {n.output[0]: n.input[0] for n in chosen if n.op_type == "Relu"}
+    read = {name for n in chosen for name in n.input if name in scales}
+    quantized = (read | written) - (set(relus.values()) & written)
+
+    added: dict[str, list[NodeProto]] = {}
+    for name in scales:
+        if name in quantized:
+            scale, zero = scales[name]
+            stored = _constant(graph, name, scale, np.array(zero + 128, np.uint8))
+            added[name] = [
+                helper.make_node(
+                    "QuantizeLinear",
+                    [relus.get(name, name), *stored],
+                    [name + QUANTIZED],
+                    f"{name}_QuantizeLinear",
+                ),
+                _dequantize(name + QUANTIZED, stored, name),
+            ]
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        integer = node.name in layers and node.output[0] in scales
+        for k, name in enumerate(node.input):
+            # floats that only pass by the integers stay as they were made
+            if name in quantized and (integer or name in written):
+                node.input[k] = name + DEQUANTIZED
+        if integer and node.op_type == "Conv":
+            nodes += _weights(graph, node, constants, scales)
+        if node.output[0] not in relus:
+            nodes.append(node)
+        nodes += added.get(node.output[0], [])
+    del graph.node[:]
+    graph.node.extend(nodes)
+    _drop_unused(graph)
+    del graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+
+
+def _weights(
+    graph: onnx.GraphProto,
+    conv: NodeProto,
+    constants: Mapping[str, NDArray[np.generic]],
+    scales: Mapping[str, tuple[np.float32, int]],
+) -> list[NodeProto]:
+    """Quantize weights and bias of a convolution; the nodes that dequantize them."""
+    weight = constants[conv.input[1]].astype(np.float64)
+    largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+    scale = np.where(largest > 0, largest / MOST, 1.0).astype(np.float32)
+    each = scale.astype(np.float64).reshape(-1, 1, 1)
+    integers = np.clip(np.rint(weight / each), -MOST, MOST).astype(np.int8)
+    incoming, _ = scales[conv.input[0].removesuffix(DEQUANTIZED)]
+    bias_scale = incoming * scale
+    bias = constants[conv.input[2]].astype(np.float64) if len(conv.input) > 2 else np.zeros(1)
+    rounded = np.rint(np.broadcast_to(bias, scale.shape) / bias_scale.astype(np.float64))
+    limit = np.iinfo(np.int32)
+    biases = np.clip(rounded, limit.min, limit.max).astype(np.int32)
+    nodes = []
+    for position, (what, values, step) in enumerate(
+        (("weight", integers, scale), ("bias", biases, bias_scale)), start=1
+    ):
+        name = f"{conv.name}.{what}"
+        graph.initializer.append(numpy_helper.from_array(values, f"{name}_quantized"))
+        stored = _constant(graph, name, step, np.zeros(step.shape, values.dtype))
+        nodes.append(_dequantize(f"{name}_quantized", stored, name, axis=0))
+        del conv.input[position:]
+        conv.input.append(name + DEQUANTIZED)
+    return nodes
+
+
+def _constant(
+    graph: onnx.GraphProto, name: str, scale: NDArray[np.float32], zero: NDArray[np.generic]
+) -> list[str]:
+    """Names of the new constants for scale and zero point."""
+    names = [f"{name}_scale", f"{name}_zero_point"]
+    for each, value in zip(names, (np.asarray(scale, np.float32), zero), strict=True):
+        graph.initializer.append(numpy_helper.from_array(value, each))
+    return names
+
+
+def _dequantize(source: str, stored: Sequence[str], name: str, **axis: int) -> NodeProto:
+    return helper.make_node(
+        "DequantizeLinear",
+        [source, *stored],
+        [name + DEQUANTIZED],
+        f"{name}_DequantizeLinear",
+        **axis,
+    )
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Leave out the float weights that nothing reads any more."""
+    read = {name for node in graph.node for name in node.input}
+    kept = [i for i in graph.initializer if i.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
