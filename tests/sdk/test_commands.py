@@ -314,13 +314,50 @@ def test_inspect_shows_what_is_inside(toy_bundle: Path, capsys: Capture) -> None
         assert member.sha256 in said
 
 
+def test_inspect_shows_what_a_stream_needs(
+    step_bundle: Path, toy_bundle: Path, capsys: Capture
+) -> None:
+    assert main(["inspect", str(step_bundle)]) == 0
+    said = capsys.readouterr().out
+    assert "step of 10 samples (0.4 s), state of 24 numbers" in said
+    assert "running baseline over 20 s, updated every 0.2 s" in said
+    rows = [line.split() for line in said.splitlines()]
+    assert ["ppg", "ppg", "64"] in [row[:3] for row in rows]
+    assert ["acc_y", "acc", "32"] in [row[:3] for row in rows]
+    assert ["model.s8.onnx", "a", "window"] in [row[:3] for row in rows]
+    assert ["step.s8.onnx", "a", "step"] in [row[:3] for row in rows]
+    assert main(["inspect", str(toy_bundle)]) == 0
+    said = capsys.readouterr().out
+    assert "step" not in said
+    assert "baseline" not in said
+
+
+def test_the_parity_of_every_role_is_told(
+    step_parts: Any, tmp_path: Path, capsys: Capture
+) -> None:
+    manifest, members = step_parts
+    path = tmp_path / "told.onwrist"
+    parity = {"window": {"agreements": [1]}, "step": {"agreements": [2]}}
+    told = {"parity.json": json.dumps(parity).encode()}
+    bundles.write(path, manifest, members | told)
+    assert main(["inspect", str(path), "--json"]) == 0
+    (shown,) = lines(capsys)
+    assert shown["parity"] == parity
+    assert shown["manifest"]["step"] == {"samples": 10, "state": 24}
+    assert shown["manifest"]["baseline"] == {"seconds": 20.0, "samples": 5}
+    assert {(x["file"], x["role"]) for x in shown["manifest"]["graphs"]} == {
+        ("model.s8.onnx", "window"),
+        ("step.s8.onnx", "step"),
+    }
+
+
 def test_the_members_of_a_stranger_are_shown_without_harm(
     toy_parts: Any, tmp_path: Path, capsys: Capture
 ) -> None:
     manifest, members = toy_parts
     path = tmp_path / "strange.onwrist"
     card = b"# toy\n\n\x1b]0;owned\x07 \x1b[31mred\xc2\x9b2J\n"
-    parity = b'{"agreements": [{"only_in_parity": 1}]}'
+    parity = b'{"window": {"agreements": [{"only_in_parity": 1}]}}'
     bundles.write(path, manifest, members | {"CARD.md": card, "parity.json": parity})
     assert main(["inspect", str(path)]) == 0
     said = capsys.readouterr().out
@@ -328,7 +365,7 @@ def test_the_members_of_a_stranger_are_shown_without_harm(
     assert not set(said) & set("\x1b\x07\x9b")
     assert "only_in_parity" not in said  # the card has it as tables
     assert main(["inspect", str(path), "--json"]) == 0
-    assert lines(capsys)[0]["parity"] == {"agreements": [{"only_in_parity": 1}]}
+    assert lines(capsys)[0]["parity"]["window"] == {"agreements": [{"only_in_parity": 1}]}
     for broken in (b"not JSON", b"", b"\xff", b"[" * 100_000):
         bundles.write(path, manifest, members | {"parity.json": broken})
         fails(capsys, 2, ["inspect", path], "parity.json is not JSON")

@@ -1,4 +1,4 @@
-"""Show what is in a bundle: card, channels, tasks, sizes.
+"""Show what is in a bundle: card, channels, tasks, graphs, sizes.
 
 No engine is needed: the bundle is opened and checked, not run.
 """
@@ -17,7 +17,7 @@ from onwrist.extras import require
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import BundleError
-from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Task
+from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Manifest, Task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,12 +69,18 @@ def _print_tables(bundle: Bundle, size: int) -> None:
         f"{manifest.description}\n"
         f"{manifest.samples} samples at {manifest.rate:g} Hz ({seconds:g} s), "
         f"embedding of {manifest.embedding[-1].stop} numbers, {manifest.licence}\n"
+        f"{_streaming(manifest)}"
         f"SHA-256 {bundle.hash}"
     )
-    table = table_of("channel", "sensor", "unit", "polarity", "range", "normalization")
+    rate = "rate, Hz"
+    table = table_of(
+        "channel", "sensor", rate, "unit", "polarity", "range", "normalization", right=(rate,)
+    )
     for x in manifest.channels:
         bounds = f"{x.minimum:g} to {x.maximum:g}"
-        table.add_row(x.name, x.sensor, x.unit, x.polarity, bounds, x.normalization)
+        table.add_row(
+            x.name, x.sensor, f"{x.rate:g}", x.unit, x.polarity, bounds, x.normalization
+        )
     console.print(table)
     table = table_of("task", "gives", "coverage needed", "least confidence")
     for task in manifest.tasks:
@@ -82,11 +88,30 @@ def _print_tables(bundle: Bundle, size: int) -> None:
         table.add_row(task.name, gives, _needs(task), f"{task.minimum_confidence:g}")
     if manifest.tasks:
         console.print(table)
-    table = table_of("file", "bytes", "SHA-256", right=("bytes",))
+    table = table_of("file", "graph of", "bytes", "SHA-256", right=("bytes",))
+    roles = {graph.file: f"a {graph.role}" for graph in manifest.graphs}
     for name, member in manifest.members.items():
-        table.add_row(name, f"{member.bytes:,}", member.sha256)
-    table.add_row("the bundle", f"{size:,}", "")
+        table.add_row(name, roles.get(name, ""), f"{member.bytes:,}", member.sha256)
+    table.add_row("the bundle", "", f"{size:,}", "")
     console.print(table)
+
+
+def _streaming(manifest: Manifest) -> str:
+    """What a stream does besides cutting windows, a line each."""
+    said = ""
+    if manifest.step is not None:
+        step = manifest.step
+        said += (
+            f"step of {step.samples} samples ({step.samples / manifest.rate:g} s), "
+            f"state of {step.state} numbers\n"
+        )
+    if manifest.baseline is not None:
+        baseline = manifest.baseline
+        said += (
+            f"running baseline over {baseline.seconds:g} s, "
+            f"updated every {baseline.samples / manifest.rate:g} s\n"
+        )
+    return said
 
 
 def _needs(task: Task) -> str:
