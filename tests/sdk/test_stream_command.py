@@ -121,8 +121,11 @@ def command(bundle: Path, *arguments: object) -> list[str]:
 
 def begin(bundle: Path, *arguments: object) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
+    # With that variable, output that waits in a buffer would not be noticed.
+    buffered = {name: x for name, x in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = command(bundle, *arguments)
     return subprocess.Popen(
-        command(bundle, *arguments), stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+        words, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, env=buffered
     )
 
 
@@ -438,6 +441,7 @@ def test_bursts_are_all_samples_second_by_second(holed: tuple[Path, Recording]) 
             np.concatenate([x.times for x in pieces]), whole.times[real]
         )
     for until, burst in given:
+        assert burst.keys() <= {"acc_x", "eda"}
         assert all(until - 1 <= x.times[0] and x.times[-1] <= until for x in burst.values())
 
 
@@ -495,10 +499,15 @@ def test_ctrl_c_predicts_on_what_has_come(
     # All that is due has come: the command waits, or has the interrupt wait until it does.
     assert read_lines(process, len(flat(due))) == said(flat(due), model)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    # The input does not end: that would end the command as well.
+    assert process.wait(60) == 130
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = process.stdout.read(), process.stderr.read()
     assert [json.loads(line) for line in out.splitlines()] == said(rest, model)
     assert rest
-    assert (process.returncode, err) == (130, b"onwrist: error: interrupted\n")
+    assert err == b"onwrist: error: interrupted\n"
+    process.stdin.close()
 
 
 # In a terminal
@@ -551,10 +560,10 @@ def test_the_live_view_is_drawn_and_left_whole(
     assert "ended" in last
 
 
-def test_ctrl_c_leaves_the_live_view_clean(
+def test_a_slow_replay_waits_and_ctrl_c_leaves_its_view_clean(
     holed: tuple[Path, Recording], toy_bundle: Path
 ) -> None:
-    terminal = Terminal(command(toy_bundle, holed[0], "--speed", 2))
+    terminal = Terminal(command(toy_bundle, holed[0], "--speed", 0.001))
     shown = ""
     for piece in terminal.pieces():
         # the first picture is there: a key is pressed, once
@@ -563,6 +572,9 @@ def test_ctrl_c_leaves_the_live_view_clean(
         shown += piece
     assert terminal.exit_code() == 130
     assert SHOW in shown[shown.rindex(HIDE) :]
+    last = shown[shown.rindex("toy 1.0") :]
+    assert "the first window is filling" in last
+    assert "never came" in last
     assert "interrupted" in shown
     assert "Traceback" not in shown
 
