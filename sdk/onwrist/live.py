@@ -57,8 +57,10 @@ class View:
             refresh_per_second=_PER_SECOND,
         )
         with shown:
-            yield
-            self._ended = True
+            try:
+                yield
+            finally:
+                self._ended = True
 
     def picture(self, console: Any) -> Any:
         """What is drawn on this console."""
