@@ -22,7 +22,7 @@ from onwrist_export.packing.pack import Description, pack, stages
 from onwrist_export.quantization import flatbuffer, network
 from onwrist_export.quantization.check import QUANTIZED, check, onnx_run
 from onwrist_export.quantization.parity import TRAINED
-from onwrist_export.quantization.quantize import FILES, QuantizedModel, quantize
+from onwrist_export.quantization.quantize import QuantizedModel, file_names, quantize
 from onwrist_export.windows.grids import Windows, run_all
 from onwrist_runtime import bundle
 from onwrist_runtime.processor import has_vnni
@@ -42,13 +42,15 @@ def case(request: pytest.FixtureRequest) -> tuple[QuantizedModel, Windows]:
     if request.param == "random":
         return random_model(), small.windows(16, samples=SAMPLES, seed=5)
     members = bundle.read(SHIPPED).members
-    u8, s8 = (onnx.load_from_string(members[FILES[kind]]) for kind in ("u8", "s8"))
+    names = file_names("window")
+    u8, s8 = (onnx.load_from_string(members[names[kind]]) for kind in ("u8", "s8"))
     golden = safetensors.numpy.load(members["golden.safetensors"])
     values, observed = golden["values"], golden["observed"].astype(bool)
     count = len(values)
     windows = Windows(values, observed, np.arange(count) * 1.0, np.full(count, "S"), {})
     # the float graph is not shipped, and nothing here asks for it
-    return QuantizedModel(onnx.ModelProto(), u8, s8, members[FILES["tflite"]]), windows
+    tflite = members[names["tflite"]]
+    return QuantizedModel("window", onnx.ModelProto(), u8, s8, tflite), windows
 
 
 def random_model() -> QuantizedModel:
@@ -172,7 +174,7 @@ def packed(path: Path) -> Path:
         tasks=small.TASKS,
     )
     parity = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
-    pack(path, model, parity, description, held_out, "")
+    pack(path, {"window": model}, {"window": parity}, description, held_out, "")
     return path
 
 

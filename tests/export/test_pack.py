@@ -17,23 +17,31 @@ from onwrist_export.packing.pack import Description, golden_windows, pack, stage
 from onwrist_export.quantization.check import check
 from onwrist_export.quantization.parity import TRAINED, Parity
 from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.windows.grids import Windows
 from onwrist_runtime import bundle
 from onwrist_runtime.engines import open_engine, usable
 from onwrist_runtime.errors import ParityError
-from onwrist_runtime.manifest import Baseline
+from onwrist_runtime.manifest import Baseline, Role
 from onwrist_runtime.verify import verify
 
 HELD_OUT = small.windows(24, seed=7)
 
 
-@pytest.fixture(scope="module")
-def model() -> QuantizedModel:
-    return quantize(small.graph(), small.windows(24))
+Models, Parities = dict[Role, QuantizedModel], dict[Role, Parity]
+
+
+def checked(model: QuantizedModel, windows: Windows = HELD_OUT) -> Parity:
+    return check(model, windows, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
 
 
 @pytest.fixture(scope="module")
-def parity(model: QuantizedModel) -> Parity:
-    return check(model, HELD_OUT, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
+def models() -> Models:
+    return {"window": quantize(small.graph(), small.windows(24))}
+
+
+@pytest.fixture(scope="module")
+def parities(models: Models) -> Parities:
+    return {"window": checked(models["window"])}
 
 
 DESCRIPTION = Description(
@@ -50,26 +58,27 @@ DESCRIPTION = Description(
 
 
 def test_a_packed_bundle_proves_itself_with_every_engine(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
     path = tmp_path / "small.onwrist"
-    pack(path, model, parity, DESCRIPTION, HELD_OUT, "# small\n")
+    pack(path, models, parities, DESCRIPTION, HELD_OUT, "# small\n")
     opened = bundle.read(path)
     assert {"litert", "onnxruntime"} <= set(usable(opened))
     for engine in usable(opened):
         assert verify(opened, open_engine(opened, engine)).passed
     assert opened.members["CARD.md"] == b"# small\n"
-    assert msgspec.json.decode(opened.members["parity.json"], type=Parity) == parity
+    assert (
+        msgspec.json.decode(opened.members["parity.json"], type=dict[str, Parity]) == parities
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["small.onwrist"]
 
 
 def test_a_model_with_a_running_baseline_proves_itself_too(tmp_path: Path) -> None:
     model = quantize(small.graph(baseline=True), small.windows(24, baseline=True))
     held_out = small.windows(24, seed=7, baseline=True)
-    parity = check(model, held_out, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
     described = replace(DESCRIPTION, baseline=Baseline(seconds=600.0, samples=16))
     path = tmp_path / "small.onwrist"
-    pack(path, model, parity, described, held_out, "")
+    pack(path, {"window": model}, {"window": checked(model, held_out)}, described, held_out, "")
     opened = bundle.read(path)
     assert opened.manifest.baseline == described.baseline
     golden = safetensors.numpy.load(opened.members["golden.safetensors"])
@@ -81,10 +90,10 @@ def test_a_model_with_a_running_baseline_proves_itself_too(tmp_path: Path) -> No
 
 
 def test_golden_vectors_catch_another_models_graph(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
     path = tmp_path / "small.onwrist"
-    pack(path, model, parity, DESCRIPTION, HELD_OUT, "")
+    pack(path, models, parities, DESCRIPTION, HELD_OUT, "")
     opened = bundle.read(path)
     other = quantize(small.graph(), small.windows(24), exclude=["stage1.conv1"])
     members = {**opened.members, **other.files}
@@ -110,10 +119,10 @@ def test_golden_windows_hold_every_kind_of_missingness() -> None:
 
 
 def test_golden_outputs_are_those_of_each_format(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
     path = tmp_path / "small.onwrist"
-    pack(path, model, parity, DESCRIPTION, HELD_OUT, "")
+    pack(path, models, parities, DESCRIPTION, HELD_OUT, "")
     golden = safetensors.numpy.load(bundle.read(path).members["golden.safetensors"])
     for name in ("embedding", "heart_rate", "stress"):
         first, second = golden[f"onnx/{name}"], golden[f"tflite/{name}"]
@@ -122,30 +131,32 @@ def test_golden_outputs_are_those_of_each_format(
 
 
 def test_what_fails_the_gate_is_not_written(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
     path = tmp_path / "small.onwrist"
+    parity = parities["window"]
     bad = replace(parity.conditions[0], centred_cosine=0.9)
-    failing = replace(parity, conditions=(bad, *parity.conditions[1:]))
+    failing = {"window": replace(parity, conditions=(bad, *parity.conditions[1:]))}
     with pytest.raises(ParityError, match=r"0\.9000 with nothing taken away, below 0\.98"):
-        pack(path, model, failing, DESCRIPTION, HELD_OUT, "")
+        pack(path, models, failing, DESCRIPTION, HELD_OUT, "")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_check_of_other_files_does_not_count(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
-    other = replace(model, tflite=model.tflite + b"\0")
+    model = models["window"]
+    other = {"window": replace(model, tflite=model.tflite + b"\0")}
     with pytest.raises(ParityError, match="not the ones that were checked"):
-        pack(tmp_path / "small.onwrist", other, parity, DESCRIPTION, HELD_OUT, "")
+        pack(tmp_path / "small.onwrist", other, parities, DESCRIPTION, HELD_OUT, "")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
-    model: QuantizedModel, parity: Parity, tmp_path: Path
+    models: Models, parities: Parities, tmp_path: Path
 ) -> None:
     path = tmp_path / "small.onwrist"
-    pack(path, model, parity, DESCRIPTION, HELD_OUT, "the old card")
+    pack(path, models, parities, DESCRIPTION, HELD_OUT, "the old card")
     before = path.read_bytes()
     # writing beyond this size fails as on a full disk, with an OSError and not a signal
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -153,7 +164,7 @@ def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            pack(path, model, parity, DESCRIPTION, HELD_OUT, "the new card")
+            pack(path, models, parities, DESCRIPTION, HELD_OUT, "the new card")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)

@@ -133,9 +133,9 @@ def test_the_same_calibration_gives_the_same_bytes(model: QuantizedModel) -> Non
 
 def test_a_saved_model_comes_back(model: QuantizedModel, tmp_path: Path) -> None:
     model.save(tmp_path / "quantized")
-    assert QuantizedModel.load(tmp_path / "quantized").hashes == model.hashes
+    assert QuantizedModel.load(tmp_path / "quantized", "window").hashes == model.hashes
     with pytest.raises(InputError, match=r"has no model\.fp32\.onnx"):
-        QuantizedModel.load(tmp_path)
+        QuantizedModel.load(tmp_path, "window")
 
 
 def test_a_full_disk_leaves_the_files_that_were_there(
@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_the_files_that_were_there(
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space left"):
         model.save(tmp_path)
-    assert QuantizedModel.load(tmp_path).hashes == model.hashes
+    assert QuantizedModel.load(tmp_path, "window").hashes == model.hashes
     assert len(list(tmp_path.iterdir())) == 4
 
 

@@ -117,7 +117,7 @@ def _name_layers(model: ModelProto) -> None:
             name(add, f"{stage}.add")
             following = activation(add)
             assert following is not None, "a HiMAE stage ends in its activation"
-            following.name = f"{stage}.activation"
+            following.name = f"{stage}.add.activation"
             renamed[following.output[0]] = stage
     _name_histories(model, consumers, producers, renamed)
     for node in model.graph.node:

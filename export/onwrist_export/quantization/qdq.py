@@ -18,6 +18,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 QUANTIZED, DEQUANTIZED = "_QuantizeLinear_Output", "_DequantizeLinear_Output"
 MOST = 127  # of a symmetric int8
+MOST_OF_BIAS = 2.0**30  # half of an int32, so that there is room for what is added to it
 
 
 def insert(
@@ -38,7 +39,7 @@ def insert(
     # unsigned integers cannot fall below the zero of a ReLU, so it need not be computed
     relus = {n.output[0]: n.input[0] for n in chosen if n.op_type == "Relu"}
     read = {name for n in chosen for name in n.input if name in scales}
-    quantized = (read | written) - (set(relus.values()) & written)
+    quantized = (read | written) - set(relus.values())
 
     added: dict[str, list[NodeProto]] = {}
     for name in scales:
@@ -81,16 +82,17 @@ def _weights(
 ) -> list[NodeProto]:
     """Quantize weights and bias of a convolution; the nodes that dequantize them."""
     weight = constants[conv.input[1]].astype(np.float64)
+    given = constants[conv.input[2]] if len(conv.input) > 2 else np.zeros(len(weight))
+    bias = given.astype(np.float64)
+    incoming, _ = scales[conv.input[0].removesuffix(DEQUANTIZED)]
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
-    scale = np.where(largest > 0, largest / MOST, 1.0).astype(np.float32)
+    # a channel that is hardly more than its bias takes the finest scale that this allows
+    scale = np.maximum(largest / MOST, np.abs(bias) / (MOST_OF_BIAS * float(incoming)))
+    scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+    bias_scale = incoming * scale
     each = scale.astype(np.float64).reshape(-1, 1, 1)
     integers = np.clip(np.rint(weight / each), -MOST, MOST).astype(np.int8)
-    incoming, _ = scales[conv.input[0].removesuffix(DEQUANTIZED)]
-    bias_scale = incoming * scale
-    bias = constants[conv.input[2]].astype(np.float64) if len(conv.input) > 2 else np.zeros(1)
-    rounded = np.rint(np.broadcast_to(bias, scale.shape) / bias_scale.astype(np.float64))
-    limit = np.iinfo(np.int32)
-    biases = np.clip(rounded, limit.min, limit.max).astype(np.int32)
+    biases = np.rint(bias / bias_scale.astype(np.float64)).astype(np.int32)
     nodes = []
     for position, (what, values, step) in enumerate(
         (("weight", integers, scale), ("bias", biases, bias_scale)), start=1
