@@ -42,6 +42,7 @@ notes: $(VENV)/.dev
 benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race
 	$(BIN)/python benchmarks/lean.py -o benchmarks/results/lean
+	$(BIN)/python benchmarks/stream.py -o benchmarks/results/stream
 	$(BIN)/python -m pytest benchmarks/test_latency.py
 
 $(VENV)/bin/python:

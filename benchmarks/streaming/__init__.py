@@ -1,0 +1,1 @@
+"""What stream.py measures, one module each."""
