@@ -14,6 +14,10 @@ from onwrist_runtime.manifest import Channel, Task
 
 CHANNELS = ("ppg", "eda", "temp")
 RATE = 25.0
+STEP = 16
+# Samples before a window of `causal` that its outputs depend on: those that its first
+# outputs look back on, and the rest of the windows that scale them.
+CONTEXT = 144
 TASKS = (
     Task(
         name="heart_rate",
@@ -72,6 +76,7 @@ def graph(
     observed_input: bool = True,
     widths: tuple[int, ...] = (8, 12),
     baseline: bool = False,
+    step: int | None = None,
 ) -> DeployGraph:
     """An untrained graph over `CHANNELS` whose batch norms have seen some windows."""
     torch.manual_seed(0)
@@ -88,7 +93,12 @@ def graph(
     scalings = [Scaling("window"), Scaling("fixed", 0.1, 1.5), Scaling("fixed", 0.0, 1.2)]
     rates = {"heart_rate": RateHead(2 * sum(widths), hidden=8)} if heads else {}
     made = DeployGraph(
-        HiMAE(config), scalings, rates, observed_input=observed_input, baseline=baseline
+        HiMAE(config),
+        scalings,
+        rates,
+        observed_input=observed_input,
+        baseline=baseline,
+        step=step,
     )
     if heads:
         made.classes["stress"] = ClassHead(made.context_size, 8, 2)
@@ -98,6 +108,42 @@ def graph(
             (inputs,) = windows(16, channels, samples, seed, baseline).batches()
             made(*inputs)
     return made.eval()
+
+
+def causal(baseline: bool = False) -> DeployGraph:
+    """A graph of three stages that runs in steps of `STEP` samples, four to a window."""
+    return graph(padding="causal", widths=(8, 12, 16), step=STEP, baseline=baseline)
+
+
+def stream(steps: int, seed: int = 0, baseline: bool = False) -> Windows:
+    """One stream as the steps that it comes in, with missing samples and channels.
+
+    Each channel is absent for some of it, and the first is stuck for a while.
+    """
+    rng = np.random.default_rng(seed)
+    time = np.arange(steps * STEP) / RATE
+    values = np.sin(2 * np.pi * time * rng.uniform(0.8, 2.4, (3, 1)) + rng.random((3, 1)))
+    values += 0.2 * rng.normal(size=values.shape)
+    observed = rng.random(values.shape) < 0.9
+    for _ in range(max(3, steps // 4)):
+        start = rng.integers(len(time))
+        observed[rng.integers(3), start : start + rng.integers(4 * STEP)] = False
+    start = rng.integers(len(time) - STEP)
+    values[0, start : start + STEP] = 0.5
+    values = np.where(observed, values, 0).astype(np.float32)
+    known = None
+    if baseline:
+        known = rng.uniform(0.1, 2, (steps, 3, 3)).astype(np.float32)
+        known[..., 2] = 1
+        known *= rng.random((steps, 3, 1)) < 0.7
+    return Windows(
+        values.reshape(3, steps, STEP).swapaxes(0, 1),
+        observed.reshape(3, steps, STEP).swapaxes(0, 1),
+        np.arange(steps) * STEP / RATE,
+        np.full(steps, "S0"),
+        {},
+        baseline=known,
+    )
 
 
 def described_channels() -> tuple[Channel, ...]:

@@ -70,10 +70,9 @@ class StepGraph(nn.Module):
 
     def example(self) -> dict[str, Tensor]:
         """Inputs by name: the samples of one call, and the state before it."""
-        inputs = self.deploy.example()
-        length = self.steps * self.step
-        inputs |= {name: inputs[name][..., :length] for name in ("values", "observed")}
-        return inputs | {"state": self.first_state()}
+        shape = 1, self.channels, self.steps * self.step
+        inputs = {"values": torch.zeros(shape), "observed": torch.ones(shape)}
+        return self.deploy.example() | inputs | {"state": self.first_state()}
 
     @property
     def history_shapes(self) -> list[tuple[int, int]]:

@@ -138,23 +138,29 @@ def quantize(
     return _quantized("window", fp32, scales, exclude)
 
 
-def quantize_step(graph: DeployGraph, windows: Windows) -> QuantizedModel:
+def quantize_step(graph: DeployGraph, windows: Windows, steps: int = 1) -> QuantizedModel:
     """Quantize the step form of a causal `graph`.
 
     Parameters
     ----------
     windows : raw windows with their context to calibrate on.
+    steps : how many of them one call of the result takes. Scales are those of single steps,
+        so that a whole stream in one call shows what its steps must equal to the bit.
     """
-    steps = StepGraph(graph)
-    fp32 = network.export(steps)
+    single = StepGraph(graph)
+    fp32 = network.export(single)
     scales = choose_scales(fp32, calibrate(fp32, windows))
     hidden, outputs = (
-        [STEP_SCALE / float(scales[f"stage{k}{layer}"][0]) for k in range(1, 1 + steps.depth)]
+        [STEP_SCALE / float(scales[f"stage{k}{layer}"][0]) for k in range(1, 1 + single.depth)]
         for layer in (".conv1.activation", "")
     )
-    steps.rescale(hidden, outputs)
-    fp32 = network.export(steps)
+    single.rescale(hidden, outputs)
+    fp32 = network.export(single)
     scales = choose_scales(fp32, calibrate(fp32, windows), STEP_SCALE)
+    if steps > 1:
+        several = StepGraph(graph, steps)
+        several.rescale(hidden, outputs)
+        fp32 = network.export(several)
     return _quantized("step", fp32, scales)
 
 
