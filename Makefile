@@ -27,7 +27,11 @@ check: $(VENV)/.dev
 bundle: $(VENV)/.dev
 	$(BIN)/onwrist-export pretrain $(DATA) -o $(OUT)/pretrained.safetensors
 	$(BIN)/onwrist-export train $(DATA) --encoder $(OUT)/pretrained.safetensors -o $(OUT)/trained.safetensors
-	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --calibrate $(DATA) -o $(OUT)/quantized
+	$(BIN)/onwrist-export pretrain $(DATA) --step -o $(OUT)/pretrained-step.safetensors
+	$(BIN)/onwrist-export train $(DATA) --step --encoder $(OUT)/pretrained-step.safetensors \
+	    -o $(OUT)/trained-step.safetensors
+	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --step $(OUT)/trained-step.safetensors \
+	    --calibrate $(DATA) -o $(OUT)/quantized
 	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
 	$(BIN)/onwrist-export pack $(OUT)/quantized -o $(OUT)/judged.onwrist
 	test ! -e $(TROIKA) || $(BIN)/python benchmarks/troika.py $(TROIKA) \

@@ -2,8 +2,9 @@
 
     python run_elsewhere.py ENGINE MODEL WINDOWS.npz OUT.npz
 
-WINDOWS holds `values`, `observed` (W, C, N) and `outputs`, the names of the model's
-outputs in its own order. Only NumPy and the engine are imported.
+WINDOWS holds the model's inputs (W, ...) by name, in its own order, and `outputs`, the
+names of its outputs in that order. What a model says of its `next_state` is its `state` in
+the next window. Only NumPy and the engine are imported.
 """
 
 import os
@@ -18,9 +19,9 @@ def tflite(model, interpreter):
     inputs = {d["name"]: d["index"] for d in made.get_input_details()}
     outputs = {d["name"]: d["index"] for d in made.get_output_details()}
 
-    def run(values, observed):
-        made.set_tensor(inputs["values"], values)
-        made.set_tensor(inputs["observed"], observed)
+    def run(feed):
+        for name, index in inputs.items():
+            made.set_tensor(index, feed[name])
         made.invoke()
         return {name: made.get_tensor(index) for name, index in outputs.items()}
 
@@ -32,9 +33,9 @@ def tflite_micro(model, names):
 
     made = runtime.Interpreter.from_file(model)
 
-    def run(values, observed):
-        made.set_input(values, 0)
-        made.set_input(observed, 1)
+    def run(feed):
+        for k, value in enumerate(feed.values()):
+            made.set_input(value, k)
         made.invoke()
         return {name: made.get_output(k) for k, name in enumerate(names)}
 
@@ -51,15 +52,15 @@ def onnxruntime(model):
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [o.name for o in session.get_outputs()]
 
-    def run(values, observed):
-        feed = {"values": values, "observed": observed}
+    def run(feed):
         return dict(zip(names, session.run(names, feed), strict=True))
 
     return run
 
 
 def main(engine, model, windows, out):
-    given = np.load(windows)
+    given = dict(np.load(windows))
+    outputs = list(given.pop("outputs"))
     if engine == "onnxruntime":
         run = onnxruntime(model)
     elif engine == "litert":
@@ -71,11 +72,14 @@ def main(engine, model, windows, out):
 
         run = tflite(model, Interpreter)
     else:
-        run = tflite_micro(model, list(given["outputs"]))
+        run = tflite_micro(model, outputs)
     found = {}
-    for values, observed in zip(given["values"], given["observed"], strict=True):
-        for name, output in run(values[None], observed[None]).items():
+    for k in range(len(given["values"])):
+        feed = {name: array[k : k + 1] for name, array in given.items()}
+        for name, output in run(feed).items():
             found.setdefault(name, []).append(np.array(output[0]))
+        if "next_state" in found and k + 1 < len(given["state"]):
+            given["state"][k + 1] = found["next_state"][-1]
     np.savez(out, **{name: np.stack(each) for name, each in found.items()})
 
 

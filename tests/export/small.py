@@ -14,7 +14,7 @@ from onwrist_runtime.manifest import Channel, Task
 
 CHANNELS = ("ppg", "eda", "temp")
 RATE = 25.0
-STEP = 16
+STEP, WIDTHS = 16, (8, 12, 16)
 # Samples before a window of `causal` that its outputs depend on: those that its first
 # outputs look back on, and the rest of the windows that scale them.
 CONTEXT = 144
@@ -112,7 +112,7 @@ def graph(
 
 def causal(baseline: bool = False) -> DeployGraph:
     """A graph of three stages that runs in steps of `STEP` samples, four to a window."""
-    return graph(padding="causal", widths=(8, 12, 16), step=STEP, baseline=baseline)
+    return graph(padding="causal", widths=WIDTHS, step=STEP, baseline=baseline)
 
 
 def stream(steps: int, seed: int = 0, baseline: bool = False) -> Windows:
@@ -144,6 +144,20 @@ def stream(steps: int, seed: int = 0, baseline: bool = False) -> Windows:
         {},
         baseline=known,
     )
+
+
+def in_contexts(steps: Windows, every: int = 3) -> Windows:
+    """The windows of a stream, given as its steps, with the context that they depend on."""
+    length = (64 + CONTEXT) // STEP
+    index = np.arange(0, len(steps) - length + 1, every)[:, None] + np.arange(length)
+    values, observed = (
+        x[index].swapaxes(1, 2).reshape(len(index), x.shape[1], -1)
+        for x in (steps.values, steps.observed)
+    )
+    last = index[:, -1]
+    baseline = None if steps.baseline is None else steps.baseline[last]
+    people = steps.subjects[last]
+    return Windows(values, observed, steps.elapsed[last], people, {}, CONTEXT, baseline)
 
 
 def described_channels() -> tuple[Channel, ...]:

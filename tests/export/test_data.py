@@ -20,6 +20,8 @@ from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.timeline import Signal
 
+STEP = "samples = 32\ncontext = 256\nsteps = 9000\n"
+
 
 @pytest.fixture(scope="module")
 def config() -> Config:
@@ -252,6 +254,19 @@ def test_a_broken_configuration_says_what_is_wrong(
             'kind = "rate"\nunit = "bpm"',
             "baseline: no class task",
         ),
+        (
+            STEP,
+            STEP.replace("= 32", "= 16"),
+            "step: samples must be a multiple of 32, .* not 16",
+        ),
+        (STEP, STEP.replace("= 32", "= 96"), "divide the window's 256, not 96"),
+        (STEP, STEP.replace("= 32", "= 0"), "step: samples must be a multiple of 32"),
+        (STEP, STEP.replace("= 32", "= 512"), "divide the window's 256, not 512"),
+        (STEP, STEP.replace("= 256", "= 100"), "context must be a multiple of the step's 32"),
+        (STEP, STEP.replace("= 256", "= -32"), "context must be a multiple .*, not -32"),
+        (STEP, STEP.replace("= 9000", "= 0"), "step: steps must be above 0, not 0"),
+        (STEP, "", "missing required field"),
+        ('padding = "same"', 'padding = "full"', "Invalid enum value 'full'"),
     ],
 )
 def test_a_configuration_that_cannot_be_trained_says_why(
@@ -262,6 +277,38 @@ def test_a_configuration_that_cannot_be_trained_says_why(
     changed = text.replace(said, instead, 1)
     with pytest.raises(InputError, match=says):
         parse_config(changed)
+
+
+def test_a_causal_encoder_needs_a_step() -> None:
+    causal = DEFAULT.read_text().replace('padding = "same"', 'padding = "causal"')
+    assert parse_config(causal).step_samples == 32
+    with pytest.raises(InputError, match=r"causal padding needs a \[step\]"):
+        parse_config(causal.replace(f"[step]\n{STEP}", ""))
+
+
+def test_windows_of_a_causal_encoder_have_their_past(config: Config) -> None:
+    """The same windows, with what came before them: nothing before a recording."""
+    grid = to_grid(steady(0.75), config)
+    plain, causal = (cut_windows([grid], c, config.hop) for c in (config, config.causal))
+    assert config.context == 0
+    assert causal.context == config.causal.context == config.step.context
+    alone = causal.alone()
+    np.testing.assert_array_equal(alone.values, plain.values)
+    np.testing.assert_array_equal(alone.observed, plain.observed)
+    np.testing.assert_array_equal(causal.coverage, plain.coverage)
+    np.testing.assert_array_equal(causal.targets["heart_rate"], plain.targets["heart_rate"])
+    assert not causal.observed[0, :, : causal.context].any()
+    later = causal.context // config.hop
+    np.testing.assert_array_equal(
+        causal.values[later, :, : causal.context], grid.values[:, : causal.context]
+    )
+
+
+def test_a_configuration_without_steps_has_no_causal_form(config: Config) -> None:
+    with pytest.raises(InputError, match=r"has no \[step\]: samples, context and steps"):
+        _ = msgspec.structs.replace(config, step=None).causal
+    assert config.causal.train.steps == config.step.steps
+    assert config.causal.causal == config.causal
 
 
 def test_a_configuration_that_is_no_text_is_refused(tmp_path: Path) -> None:

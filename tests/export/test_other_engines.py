@@ -47,7 +47,14 @@ def case(request: pytest.FixtureRequest) -> tuple[QuantizedModel, Windows]:
     golden = safetensors.numpy.load(members["golden.safetensors"])
     values, observed = golden["values"], golden["observed"].astype(bool)
     count = len(values)
-    windows = Windows(values, observed, np.arange(count) * 1.0, np.full(count, "S"), {})
+    windows = Windows(
+        values,
+        observed,
+        np.arange(count) * 1.0,
+        np.full(count, "S"),
+        {},
+        baseline=golden.get("baseline"),
+    )
     # the float graph is not shipped, and nothing here asks for it
     tflite = members[names["tflite"]]
     return QuantizedModel("window", onnx.ModelProto(), u8, s8, tflite), windows
@@ -90,8 +97,8 @@ def elsewhere(
     folder: Path,
 ) -> Arrays:
     """Outputs of a model file for the windows, run by another interpreter."""
-    observed = windows.observed.astype(np.float32)
-    np.savez(folder / "in.npz", values=windows.values, observed=observed, outputs=outputs)
+    inputs = windows.inputs(slice(None))
+    np.savez(folder / "in.npz", **inputs, outputs=outputs)
     (folder / "model").write_bytes(model)
     files = [str(folder / name) for name in ("model", "in.npz", "out.npz")]
     subprocess.run([*command, str(SCRIPT), engine, *files], check=True, timeout=570)

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 import safetensors.numpy
 import small
+import torch
 
 from onwrist_export.packing.pack import Description, golden_windows, pack, stages
 from onwrist_export.quantization.check import check
+from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import TRAINED, Parity
-from onwrist_export.quantization.quantize import QuantizedModel, quantize
+from onwrist_export.quantization.quantize import QuantizedModel, quantize, quantize_step
+from onwrist_export.quantization.stepwise import carried
 from onwrist_export.windows.grids import Windows
 from onwrist_runtime import bundle
 from onwrist_runtime.engines import open_engine, usable
@@ -87,6 +91,72 @@ def test_a_model_with_a_running_baseline_proves_itself_too(tmp_path: Path) -> No
     assert not known.all()
     for engine in usable(opened):
         assert verify(opened, open_engine(opened, engine)).passed
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory: pytest.TempPathFactory) -> bundle.Bundle:
+    """A bundle with a step graph, of a model that takes a running baseline."""
+    whole = small.graph(widths=small.WIDTHS, baseline=True)
+    calibration = small.in_contexts(small.stream(120, baseline=True))
+    held_out = small.in_contexts(small.stream(240, seed=7, baseline=True))
+    models: Models = {
+        "window": quantize(whole, small.windows(24, baseline=True)),
+        "step": quantize_step(small.causal(baseline=True), calibration),
+    }
+    windows = small.windows(24, seed=7, baseline=True)
+    parities = {"window": checked(models["window"], windows)}
+    parities["step"] = checked(models["step"], held_out)
+    described = replace(
+        DESCRIPTION,
+        embedding=stages(whole.encoder.config),
+        baseline=Baseline(seconds=600.0, samples=16),
+    )
+    path = tmp_path_factory.mktemp("stepped") / "small.onwrist"
+    stream = small.stream(40, seed=8, baseline=True)
+    step = models["step"].step
+    pack(path, models, parities, described, windows, "", step, stream)
+    return bundle.read(path)
+
+
+def test_a_bundle_with_steps_proves_them_with_every_engine(stepped: bundle.Bundle) -> None:
+    assert stepped.manifest.step.samples == small.STEP
+    assert {g.role for g in stepped.manifest.graphs} == {"window", "step"}
+    assert {"litert", "onnxruntime"} <= set(usable(stepped))
+    for engine in usable(stepped):
+        assert verify(stepped, open_engine(stepped, engine)).passed
+        assert verify(stepped, open_engine(stepped, engine, role="step")).passed
+
+
+def test_golden_steps_are_one_stream_in_which_each_kind_of_missing_comes(
+    stepped: bundle.Bundle,
+) -> None:
+    golden = safetensors.numpy.load(stepped.members["golden.safetensors"])
+    steps, observed = stepped.manifest.golden.steps, golden["step/observed"]
+    assert observed.shape == (steps, 3, small.STEP)
+    parts = np.split(observed.mean(axis=(1, 2)), 3)
+    assert steps == 30
+    assert parts[0].mean() > parts[1].mean()
+    assert not observed[20:, 0].any()
+    assert observed[20:, 1:].any()
+    onnx_file = onnx.load_from_string(stepped.members["step.s8.onnx"])
+    run = carried(LiteRT(stepped.members["step.tflite"]).run, onnx_file)
+    for k in range(steps):
+        inputs = {n: golden[f"step/{n}"][k : k + 1] for n in ("values", "observed", "baseline")}
+        found = run({n: v.astype(np.float32) for n, v in inputs.items()})
+        for name in ("embedding", "heart_rate", "stress"):
+            np.testing.assert_array_equal(found[name][0], golden[f"tflite/step/{name}"][k])
+
+
+def test_golden_steps_catch_another_models_step(stepped: bundle.Bundle, tmp_path: Path) -> None:
+    graph = small.causal(baseline=True)
+    with torch.no_grad():
+        graph.encoder.encoder_layers[0].main_path[0].weight.mul_(1.1)
+    other = quantize_step(graph, small.in_contexts(small.stream(120, baseline=True)))
+    bundle.write(tmp_path / "b.onwrist", stepped.manifest, {**stepped.members, **other.files})
+    swapped = bundle.read(tmp_path / "b.onwrist")
+    for engine in ("litert", "onnxruntime"):
+        assert verify(swapped, open_engine(swapped, engine)).passed
+        assert not verify(swapped, open_engine(swapped, engine, role="step")).passed
 
 
 def test_golden_vectors_catch_another_models_graph(

@@ -150,7 +150,7 @@ def test_a_channel_without_weights_keeps_its_bias(tiny: float, engine: str) -> N
     limit = np.iinfo(np.int32).max
     assert np.abs(constants["first.bias_quantized"].astype(np.int64)).max() < limit / 1.9
     exact = constants["first.bias_quantized"] * constants["first.bias_scale"].astype(float)
-    np.testing.assert_allclose(exact, BIAS, atol=3e-4)
+    np.testing.assert_allclose(exact, BIAS, atol=5e-4)
     assert (constants["first.weight_scale"] > 0).all()
     signed = to_signed(model)
     run = (

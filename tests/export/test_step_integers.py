@@ -193,7 +193,7 @@ def test_the_state_holds_whole_multiples_of_powers_of_two() -> None:
     *_, last = run(model, "litert", small.stream(STEPS, seed=7))
     state = last[NEXT_STATE][0]
     shape = 3 * 2 * 3  # the newest inputs, of values and observed
-    embedding = 8 + 12 + 16
+    embedding = sum(small.WIDTHS)
     sums = state[shape : shape + 4 * 2 * embedding].reshape(-1, 2, embedding)
     for unit, part in ((STEP_SCALE, sums[:, 0]), (STEP_SCALE**2, sums[:, 1])):
         assert part.any()
@@ -203,17 +203,7 @@ def test_the_state_holds_whole_multiples_of_powers_of_two() -> None:
 
 def test_a_sound_step_passes_its_check() -> None:
     model = quantized(1)
-    stream = small.stream(400, seed=8)
-    length = (64 + small.CONTEXT) // small.STEP
-    parts = [joined(stream.select(np.arange(k, k + length))) for k in range(0, 384, 12)]
-    windows = Windows(
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.observed for p in parts]),
-        np.arange(len(parts)) * 1.0,
-        np.full(len(parts), "S0"),
-        {},
-        small.CONTEXT,
-    )
+    windows = small.in_contexts(small.stream(400, seed=8), every=12)
     parity = check(model, windows, small.CHANNELS, small.RATE, small.TASKS, TRAINED)
     assert parity.failures == ()
     alike = [a for a in parity.agreements if a.rounds_alike]

@@ -75,6 +75,9 @@ def _encoder(arguments: argparse.Namespace, config: Config) -> tuple[HiMAE, list
 
 def _require_same(path: Path, made_with: Config, config: Config) -> None:
     """Raise InputError unless what is kept of a checkpoint fits, and saw no test subject."""
+    if made_with.encoder.padding != config.encoder.padding:
+        how = "with" if made_with.encoder.padding == "causal" else "without"
+        raise InputError(f"{path} was trained {how} --step; train what follows {how} it too")
     if made_with.himae != config.himae or made_with.scalings != config.scalings:
         raise InputError(
             f"{path} was trained with other channels, window or encoder sizes than the "

@@ -75,11 +75,14 @@ def open_checkpoint(
     ------
     CheckpointError
         Neither ours nor in the official layout, damaged, or in need of pickle code.
+    InputError
+        It is of a causal form.
     """
     kind = store.kind(path)
     if kind == "trained":
         trained, commands = store.load_trained(path)
         config, graph = trained.config, trained.graph
+        _require_whole(path, config)
         description = _description(config, tasks=tuple(_tasks(config, trained.rules)))
         source = Source(
             "trained",
@@ -95,6 +98,7 @@ def open_checkpoint(
         return graph, source
     if kind == "pretrained":
         model, config, commands = store.load_pretrained(path)
+        _require_whole(path, config)
         graph = DeployGraph(
             model, config.scalings, observed_input=config.encoder.observed_input
         )
@@ -118,16 +122,35 @@ def open_checkpoint(
     return graph.eval(), Source("official", description, model.config, None, {}, {}, [], "", [])
 
 
+def _require_whole(path: Path, config: Config) -> None:
+    """Raise InputError for a causal form, which has no graph of windows."""
+    if config.encoder.padding == "causal":
+        raise InputError(
+            f"{path} is a causal form, which runs in steps: name the checkpoint of whole "
+            "windows, and this one with --step"
+        )
+
+
 def open_step(path: Path, source: Source) -> tuple[DeployGraph, list[str]]:
     """The causal graph that belongs to what `source` describes, and the commands behind it.
 
     Raises
     ------
     InputError
-        It is of another configuration.
+        It is of another configuration, or the other checkpoint has no heads to go with it.
     """
+    if source.kind != "trained" or source.config is None:
+        raise InputError(
+            "a step goes with a model of its own tasks: give --step beside a checkpoint of "
+            "`onwrist-export train`"
+        )
     trained, commands = store.load_trained(path)
-    if source.config is None or trained.config != source.config.causal:
+    wanted = source.config.causal
+    # for how long, and from which seed, may differ
+    budgets = {
+        name: getattr(wanted, name) for name in ("seed", "pretrain", "train", "classify")
+    }
+    if msgspec.structs.replace(trained.config, **budgets) != wanted:
         raise InputError(
             f"{path} was not trained by `onwrist-export train --step` with the configuration "
             "of the checkpoint beside it; train both with the same --config"

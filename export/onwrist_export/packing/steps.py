@@ -64,13 +64,14 @@ def quantize_checkpoint(
     `step` is the checkpoint of its causal form, which becomes the step graph.
     """
     graph, source = artifact.open_checkpoint(checkpoint, rate, seconds)
+    causal = None if step is None else artifact.open_step(step, source)
     windows, words = _calibration(source, artifact.layout(source), recordings)
     models = [quantize(graph, windows, exclude)]
     commands = source.commands
-    if step is not None:
-        causal, made = artifact.open_step(step, source)
+    if causal is not None:
         context, _ = _calibration(source, artifact.layout(source, "step"), recordings)
-        models.append(quantize_step(causal, sample(context, STEP_CALIBRATION_WINDOWS)))
+        form, made = causal
+        models.append(quantize_step(form, sample(context, STEP_CALIBRATION_WINDOWS)))
         source = replace(source, step=models[-1].step)
         commands = [*commands, *made]
     source = replace(
