@@ -12,6 +12,7 @@ import onwrist
 from onwrist.commands.demo import heart_rate_error
 from onwrist.recording import Recording
 from onwrist.simulate import simulate
+from onwrist_runtime.engines import installed
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -49,6 +50,43 @@ def test_heart_rate_of_simulated_wearers_is_read(model: onwrist.Model) -> None:
         )
     assert None not in errors
     assert np.median(np.array(errors, float)) < 4
+
+
+def test_a_stream_runs_in_steps_and_reads_the_heart_rate(model: onwrist.Model) -> None:
+    recording = simulate(seed=2)
+    stream = model.stream()
+    assert (stream.mode, stream.hop) == ("step", 1.28)
+    predictions = [*stream.push_recording(recording.signals), *stream.flush()]
+    error = heart_rate_error(recording, predictions)
+    assert error is not None
+    assert error < 4
+
+
+def test_a_stream_goes_on_in_another_engine_with_the_same_bytes(
+    simulated: Recording,
+) -> None:
+    if not (installed("litert") and installed("onnxruntime")):
+        pytest.skip("needs both engines")
+    first, second = (onwrist.load(engine=name) for name in ("litert", "onnxruntime"))
+    halves = [
+        {
+            name: onwrist.Signal(s.values[part], s.times[part], s.rate)
+            for name, s in simulated.signals.items()
+            for part in [(s.times < middle) if early else (s.times >= middle)]
+        }
+        for middle, early in ((40.0, True), (40.0, False))
+    ]
+    one = first.stream()
+    list(one.push_recording(halves[0]))
+    other = second.restore_stream(one.save())
+    alike = list(
+        zip(one.push_recording(halves[1]), other.push_recording(halves[1]), strict=True)
+    )
+    assert len(alike) > 10
+    for a, b in alike:
+        assert a.embedding is not None
+        assert b.embedding is not None
+        assert a.embedding.tobytes() == b.embedding.tobytes()
 
 
 def test_no_heart_rate_is_made_up_while_ppg_is_silent(
