@@ -167,7 +167,10 @@ def _check_clock(piece: Piece, newest: float, lateness: float = 0.0) -> tuple[in
         first, last = times.item(0), times.item(-1)
         base = first if newest == -np.inf else newest
         if base - LONGEST <= first and last <= base + LONGEST:
-            return len(times), max(newest, last)
+            late = 0
+            if first < newest - lateness:
+                late = int(times.searchsorted(newest - lateness))
+            return len(times) - late, max(newest, last)
     real = ~np.isnan(piece.values).all(axis=0)
     times = times[real]
     if not len(times):

@@ -27,7 +27,6 @@ from onwrist_runtime.watermark import Timeline
 
 MAGIC = b"onwrist stream\n"
 VERSION = 1
-MOST_BYTES = 2**28
 
 _HEAD = struct.Struct(f"<{len(MAGIC)}sH32s")
 _ANOTHER = "this is not a saved stream, or it was cut short or altered"
@@ -129,7 +128,7 @@ def read(blob: bytes, bundle: Bundle) -> Record:
     if not isinstance(blob, bytes | bytearray | memoryview):
         raise InputError(f"a saved stream is bytes, not a {type(blob).__name__}")
     raw = bytes(blob)
-    if len(raw) < _HEAD.size or len(raw) > MOST_BYTES or not raw.startswith(MAGIC):
+    if len(raw) < _HEAD.size or not raw.startswith(MAGIC):
         raise InputError(_ANOTHER)
     _, version, digest = _HEAD.unpack_from(raw)
     if version != VERSION:

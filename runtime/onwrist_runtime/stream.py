@@ -62,7 +62,8 @@ class Stream:
 
     Made by `Model.stream`. Calls from several threads take turns. A call computes 64
     predictions at most before it returns; where more are due, they are computed as the
-    iterator is read, and until then every other call but `reset` is refused.
+    iterator is read; until then every other call but `reset` is refused, and the arrays that
+    were pushed must not be changed.
     """
 
     def __init__(
@@ -255,6 +256,7 @@ class Stream:
         if axis is not None:
             values, steps = among(sensor, {axis: values[0]}), None
         self._timeline.take(sensor, times, values, steps)
+        self._timeline.settle_origin()
         return self._rolling.is_due(self._timeline)
 
     def _push_recording(self, tracks: Sequence[Track]) -> Iterator[Prediction]:
@@ -265,6 +267,7 @@ class Stream:
                 times, values = track.times[part], track.values(part)
                 steps = None if np.isnan(values).any() else np.diff(times)
                 timeline.take(track.sensor, times, values, steps, floor)
+            timeline.settle_origin()
             yield from self._rolling.advance(timeline)
 
     def _flush(self) -> Iterator[Prediction]:

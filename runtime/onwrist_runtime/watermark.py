@@ -178,8 +178,6 @@ class Timeline:
                 self.newest = last
         else:
             self._sort_in(sensor, times, values, floor)
-        if self.origin is None:
-            self._settle_origin()
 
     def _sort_in(
         self,
@@ -213,10 +211,15 @@ class Timeline:
     def finish(self, least: int = 0) -> None:
         """Settle all samples: no more will come."""
         self.finished, self.least = True, least
-        if self.origin is None:
-            self._settle_origin()
+        self.settle_origin()
 
-    def _settle_origin(self) -> None:
+    def settle_origin(self) -> None:
+        """Fix the origin once no earlier sample can be accepted any more.
+
+        To be called whenever samples of all sensors up to some time were taken.
+        """
+        if self.origin is not None:
+            return
         watermark = math.inf if self.finished else self.newest - self.lateness
         first = [float(s.samples.times[0]) for s in self.sensors if len(s.samples)]
         if first and min(first) < watermark:

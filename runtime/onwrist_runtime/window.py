@@ -20,6 +20,8 @@ LARGEST = 1e15
 
 def as_array(what: str, given: ArrayLike) -> NDArray[Any]:
     """Anything that numpy takes for an array; InputError for ragged lists and the like."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise InputError(f"{what}: a masked array would lose its mask; fill it with NaN")
     try:
         return np.asarray(given)
     except (TypeError, ValueError, OverflowError) as error:

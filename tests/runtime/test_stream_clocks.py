@@ -83,6 +83,23 @@ def test_duplicates_count_once_and_the_smaller_stays(model):
         assert stream.counters["ppg"].samples == len(times)
 
 
+def test_a_long_push_is_as_the_same_samples_in_small_ones(model):
+    random = np.random.default_rng(0)
+    times = regular(900.0)  # several of the pieces in which a push is taken
+    scrambled = times[np.argsort(times + random.uniform(0, 2.5, len(times)))]
+    results = []
+    for size in (1000, len(times)):
+        recorded, engine = recording(model)
+        stream = recorded.stream(hop=20.0, lateness=2.0)
+        for stamps in (scrambled, times):  # and once more, when almost all are late
+            for push in bursts("ppg", stamps, wave(stamps), size):
+                list(stream.push(*push))
+        late = stream.counters["ppg"].late
+        assert len(times) * 0.99 < late < len(times) * 1.1
+        results.append((values(engine).tobytes(), stream.counters, stream.save()))
+    assert results[0] == results[1]
+
+
 def test_of_two_zeros_neither_is_smaller(model):
     saves = []
     for zeros in ([0.0, -0.0], [-0.0, 0.0], [-0.0, -0.0]):
@@ -238,6 +255,20 @@ def test_windows_of_a_recording_lie_on_the_clocks_grid(model):
                 np.testing.assert_array_equal(inputs["observed"][0, row], seen)
             else:
                 assert not inputs["observed"][0, row].any()
+
+
+@pytest.mark.parametrize("first", ["ppg", "acc_y"])
+def test_the_first_window_begins_with_the_earliest_channel(model, first):
+    begin = {"ppg": 40.0, "acc_y": 40.0} | {first: 36.5}
+    signals = {
+        name: Signal.regular(np.ones(int(20 * rate)), rate, begin[name])
+        for name, rate in (("ppg", 64.0), ("acc_y", 32.0))
+    }
+    for stream in (model.stream(lateness=0.0), model.stream(lateness=3.0)):
+        found = [*stream.push_recording(signals), *stream.flush()]
+        assert found[0].start == 36.52
+        assert found[0].coverage[first] == 1
+        assert facts(found) == facts(list(model.predict_recording(signals)))
 
 
 def test_a_short_recording_gives_one_window(model):

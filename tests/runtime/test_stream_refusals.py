@@ -68,6 +68,7 @@ def stream(model):
         ("ppg", [[EPOCH]], [1.0], "needs one time stamp"),
         ("ppg", EPOCH, [1.0], r"time stamps of shape \(\): every sample needs one"),
         ("ppg", ["now"], [1.0], "must be float64 seconds, not <U3"),
+        ("ppg", [EPOCH], np.ma.masked_array([1.0], [True]), "masked array.*NaN"),
         ("ppg", [EPOCH], ["high"], "'ppg': samples must be real numbers"),
         ("ppg", [EPOCH], [np.inf], "'ppg': a sample is inf"),
         ("ppg", [EPOCH, EPOCH], [np.nan, -1e300], "'ppg': a sample is -inf"),
@@ -119,6 +120,30 @@ def test_more_samples_than_a_stream_holds_are_refused_whole(model):
     assert stream.save() == before
     faster = model.stream(rates={"ppg": 1e5})
     assert len(list(faster.push("ppg", dense, np.zeros(len(dense))))) > 0
+
+
+def test_another_clock_anywhere_in_a_long_push_is_refused_whole(stream):
+    times = EPOCH + 3 + np.arange(40_000)[::-1] / 64
+    before = stream.save()
+    for at in (5, 20_000, 39_999):
+        for far in (-YEAR, YEAR + 700):
+            odd = times.copy()
+            odd[at] += far
+            with pytest.raises(InputError, match="on one clock"):
+                stream.push("ppg", odd, np.zeros(len(odd)))
+            assert stream.save() == before
+
+
+def test_a_clock_may_go_on_for_longer_than_a_year_in_one_push(model):
+    # each is within a year of the newest before it, as in pushes of their own
+    times = EPOCH + np.array([0.0, 0.6, 1.2]) * YEAR
+    stream, one_by_one = model.stream(hop=86_400.0), model.stream(hop=86_400.0)
+    found = facts(list(stream.push("ppg", times, np.zeros(3))))
+    assert found == facts([p for t in times for p in one_by_one.push("ppg", [t], [0.0])])
+    assert stream.save() == one_by_one.save()
+    for far in (EPOCH + 0.1 * YEAR, EPOCH + 2.3 * YEAR):
+        with pytest.raises(InputError, match="on one clock"):
+            stream.push("ppg", [far], [0.0])
 
 
 def test_nothing_can_be_pushed_after_a_flush_until_a_reset(model, stream):
