@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,12 @@ from onwrist_export.packing.pack import Description, pack, stages
 from onwrist_export.quantization import flatbuffer, network
 from onwrist_export.quantization.check import QUANTIZED, check, onnx_run
 from onwrist_export.quantization.parity import TRAINED
-from onwrist_export.quantization.quantize import QuantizedModel, file_names, quantize
+from onwrist_export.quantization.quantize import (
+    QuantizedModel,
+    file_names,
+    quantize,
+    quantize_step,
+)
 from onwrist_export.windows.grids import Windows, run_all
 from onwrist_runtime import bundle
 from onwrist_runtime.processor import has_vnni
@@ -77,6 +83,11 @@ def windows(case: tuple[QuantizedModel, Windows]) -> Windows:
 
 
 @pytest.fixture(scope="module")
+def inputs(windows: Windows) -> dict[str, NDArray[np.float32]]:
+    return windows.inputs(slice(None))
+
+
+@pytest.fixture(scope="module")
 def integers(model: QuantizedModel) -> list[str]:
     """The int8 output of every layer."""
     return [n.output[0] for n in model.s8.graph.node if n.op_type == "QuantizeLinear"]
@@ -93,11 +104,10 @@ def elsewhere(
     engine: str,
     model: bytes,
     outputs: list[str],
-    windows: Windows,
+    inputs: Mapping[str, NDArray[np.float32]],
     folder: Path,
 ) -> Arrays:
-    """Outputs of a model file for the windows, run by another interpreter."""
-    inputs = windows.inputs(slice(None))
+    """Outputs of a model file for inputs (W, ...) by name, run by another interpreter."""
     np.savez(folder / "in.npz", **inputs, outputs=outputs)
     (folder / "model").write_bytes(model)
     files = [str(folder / name) for name in ("model", "in.npz", "out.npz")]
@@ -145,7 +155,7 @@ def exposed(model: QuantizedModel, integers: list[str]) -> tuple[bytes, list[str
 def test_engines_that_round_otherwise_stay_within_three_steps(
     engine: str,
     model: QuantizedModel,
-    windows: Windows,
+    inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
     tmp_path: Path,
@@ -153,7 +163,7 @@ def test_engines_that_round_otherwise_stay_within_three_steps(
     python = tflite_runtime()
     if engine == "tflite-micro":
         python = python_with("micro", "--pre", "tflite-micro")
-    found = elsewhere([python], engine, *exposed(model, integers), windows, tmp_path)
+    found = elsewhere([python], engine, *exposed(model, integers), inputs, tmp_path)
     assert found.keys() == expected.keys()
     np.testing.assert_array_equal(found[integers[0]], expected[integers[0]])
     for stage in range(1, len(WIDTHS) + 1):
@@ -191,8 +201,11 @@ def test_tflite_runtime_passes_verification(whose: str, tmp_path: Path) -> None:
     program = (
         "import sys; from onwrist_runtime import bundle, engines, verify\n"
         "opened = bundle.read(sys.argv[1])\n"
-        "report = verify.verify(opened, engines.open_engine(opened, 'tflite-runtime'))\n"
-        "print(report); sys.exit(not report.passed)"
+        "for role in {graph.role for graph in opened.manifest.graphs}:\n"
+        "    engine = engines.open_engine(opened, 'tflite-runtime', role=role)\n"
+        "    report = verify.verify(opened, engine)\n"
+        "    print(report)\n"
+        "    assert report.passed"
     )
     subprocess.run(
         [tflite_runtime(), "-c", program, str(path)],
@@ -213,7 +226,7 @@ def haswell() -> list[str]:
 def test_without_vnni_s8_and_tflite_are_exact(
     haswell: list[str],
     model: QuantizedModel,
-    windows: Windows,
+    inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
     tmp_path: Path,
@@ -221,22 +234,68 @@ def test_without_vnni_s8_and_tflite_are_exact(
     s8 = network.expose(model.s8, integers).SerializeToString()
     tflite, names = exposed(model, integers)
     for engine, content in (("onnxruntime", s8), ("litert", tflite)):
-        found = elsewhere(haswell, engine, content, names, windows, tmp_path)
+        found = elsewhere(haswell, engine, content, names, inputs, tmp_path)
         for name in integers:
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def stepped() -> dict[int, QuantizedModel]:
+    """A random step graph by steps of a call."""
+    calibration = small.in_contexts(small.stream(60))
+    return {k: quantize_step(small.causal(), calibration, k) for k in (1, 4)}
+
+
+def after_a_stream(
+    command: list[str], engine: str, model: QuantizedModel, folder: Path
+) -> NDArray[np.float64]:
+    """The state after 24 steps of a stream."""
+    content = model.s8.SerializeToString() if engine == "onnxruntime" else model.tflite
+    calls = 24 * small.STEP // model.step.samples
+    stream = small.stream(24, seed=9)
+    inputs = {
+        name: v.reshape(calls, -1, *v.shape[1:]).swapaxes(1, 2).reshape(calls, v.shape[1], -1)
+        for name, v in stream.inputs(slice(None)).items()
+    }
+    inputs["state"] = np.zeros((calls, model.step.state), np.float32)
+    names = [output.name for output in model.s8.graph.output]
+    return elsewhere(command, engine, content, names, inputs, folder)["next_state"][-1]
+
+
+@pytest.mark.parametrize("engine", ["tflite-runtime", "tflite-micro"])
+def test_steps_equal_one_pass_where_rounding_is_another(
+    engine: str, stepped: dict[int, QuantizedModel], tmp_path: Path
+) -> None:
+    python = tflite_runtime()
+    if engine == "tflite-micro":
+        python = python_with("micro", "--pre", "tflite-micro")
+    single, several = (
+        after_a_stream([python], engine, model, tmp_path) for model in stepped.values()
+    )
+    assert np.unique(single).size > 100
+    np.testing.assert_array_equal(single, several)
+
+
+def test_without_vnni_steps_are_exact(
+    haswell: list[str], stepped: dict[int, QuantizedModel], tmp_path: Path
+) -> None:
+    here = after_a_stream([sys.executable], "onnxruntime", stepped[1], tmp_path)
+    for engine in ("onnxruntime", "litert"):
+        found = after_a_stream(haswell, engine, stepped[1], tmp_path)
+        np.testing.assert_array_equal(found, here)
 
 
 def test_without_vnni_u8_is_wrong_and_not_chosen(
     haswell: list[str],
     model: QuantizedModel,
-    windows: Windows,
+    inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
     tmp_path: Path,
 ) -> None:
     """Why both files are shipped: products of u8 and s8 saturate in 16 bits."""
     u8 = network.expose(model.u8, integers).SerializeToString()
-    found = elsewhere(haswell, "onnxruntime", u8, [], windows, tmp_path)
+    found = elsewhere(haswell, "onnxruntime", u8, [], inputs, tmp_path)
     last = f"stage{len(WIDTHS)}{QUANTIZED}"
     assert (found[last] - 128 == expected[last]).mean() < 0.9
     program = "from onwrist_runtime.processor import has_vnni; print(has_vnni())"
