@@ -33,9 +33,8 @@ class Baseline:
         self.samples = samples
         self._kept = np.exp(-samples / rate / seconds)
         self._least = LEAST * rate
-        self._weight = np.zeros(channels)
-        self._mean = np.zeros(channels)
-        self._squares = np.zeros(channels)  # weighted sum of (value - mean)^2
+        # Weight, mean, and weighted sum of (value - mean)^2, each (C,); never written into.
+        self._state = np.zeros((3, channels))
 
     def update(self, values: NDArray[np.float32], observed: NDArray[np.bool_]) -> None:
         """Take one block: values and observed (C, samples).
@@ -44,63 +43,58 @@ class Baseline:
         LeVeque, "Updating formulae and a pairwise algorithm for computing sample
         variances" (1979), with the deviations of the block taken from the mean so far.
         """
-        if not self._weight.all():
+        weight, mean, squares = self._state
+        if not weight.all():
             # a mean of nothing starts at a value, so that differences from it are small
             first = values[np.arange(len(values)), observed.argmax(axis=1)]
-            new = (self._weight == 0) & observed.any(axis=1)
-            self._mean = np.where(new, first, self._mean)
-        mean = self._mean[:, None]
-        deviation = np.where(observed, values, mean) - mean
-        count = np.add.reduce(observed, 1)
+            mean = np.where((weight == 0) & observed.any(axis=1), first, mean)
+        before = mean[:, np.newaxis]
+        deviation = np.where(observed, values, before) - before
         total = np.add.reduce(deviation, 1)
-        squares = np.add.reduce(deviation * deviation, 1)
-        self._weight = self._weight * self._kept + count
-        step = total / np.maximum(self._weight, 1e-9)
-        self._mean = self._mean + step
-        self._squares = np.maximum(self._squares * self._kept + squares - total * step, 0.0)
+        deviation *= deviation
+        weight = weight * self._kept + np.add.reduce(observed, 1)
+        step = total / np.maximum(weight, 1e-9)
+        squares = squares * self._kept + np.add.reduce(deviation, 1) - total * step
+        self._state = np.array([weight, mean + step, np.maximum(squares, 0.0)])
 
     @property
-    def known(self) -> NDArray[np.bool_]:
-        """Of which channels enough is remembered (C,)."""
-        return self._weight >= self._least
+    def usual(self) -> NDArray[np.float64]:
+        """Mean and scale (standard deviation) (C, 2), in each channel's unit.
 
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean (C,) in each channel's unit, NaN where unknown."""
-        return np.where(self.known, self._mean, np.nan)
-
-    @property
-    def scale(self) -> NDArray[np.float64]:
-        """Standard deviation (C,) in each channel's unit, NaN where unknown."""
-        variance = self._squares / np.maximum(self._weight, 1e-9)
-        return np.where(self.known, np.sqrt(variance), np.nan)
+        Both are NaN where too little is remembered.
+        """
+        weight, mean, squares = self._state
+        scale = np.sqrt(squares / np.maximum(weight, 1e-9))
+        usual = np.array([mean, scale]).T
+        usual[weight < self._least] = np.nan
+        return usual
 
     @property
     def input(self) -> NDArray[np.float32]:
         """What the graph takes, see `as_input`."""
-        return as_input(self.mean, self.scale)
+        return as_input(self.usual)
 
     @property
     def state(self) -> NDArray[np.float64]:
         """All that is remembered (3, C): weight, mean, sum of squares. Setting it restores."""
-        return np.stack([self._weight, self._mean, self._squares])
+        return self._state
 
     @state.setter
     def state(self, state: NDArray[np.float64]) -> None:
-        state = np.asarray(state, np.float64)
-        if state.shape != (3, len(self._weight)):
+        state = np.array(state, np.float64)
+        if state.shape != self._state.shape:
             raise InputError(
-                f"the state of a baseline of {len(self._weight)} channels has the shape "
-                f"(3, {len(self._weight)}), not {state.shape}"
+                f"the state of a baseline of {self._state.shape[1]} channels has the shape "
+                f"{self._state.shape}, not {state.shape}"
             )
         if not np.isfinite(state).all() or (state[[0, 2]] < 0).any():
             raise InputError("the state of a baseline is finite, its weights and sums >= 0")
-        self._weight, self._mean, self._squares = state.copy()
+        self._state = state
 
 
-def as_input(mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float32]:
+def as_input(usual: NDArray[np.float64]) -> NDArray[np.float32]:
     """The graph's `baseline` input (1, C, 3): mean, scale and 1; zeros where either is NaN."""
-    rows = np.empty((1, len(mean), 3), np.float32)
-    rows[0, :, 0], rows[0, :, 1], rows[0, :, 2] = mean, scale, 1.0
-    rows[0, np.isnan(mean + scale)] = 0.0
+    rows = np.ones((1, len(usual), 3), np.float32)
+    rows[0, :, :2] = usual
+    rows[0, np.isnan(np.add.reduce(usual, 1))] = 0.0
     return rows

@@ -311,7 +311,7 @@ class Model:
             )
         if not (np.isnan(array) | (np.abs(array) < LARGEST)).all() or (array[:, 1] < 0).any():
             raise InputError("a baseline is finite, or NaN where unknown, and its scale >= 0")
-        return {"baseline": as_input(*array.astype(np.float64).T)}
+        return {"baseline": as_input(array.astype(np.float64))}
 
     @cached_property
     def _unknown(self) -> dict[str, NDArray[np.float32]]:

@@ -241,7 +241,7 @@ class Stream:
             baseline = self._rolling.baseline
             if baseline is None:
                 return np.full((len(self._names), 2), np.nan)
-            return np.stack([baseline.mean, baseline.scale], axis=1)
+            return baseline.usual
 
     # How it works
 

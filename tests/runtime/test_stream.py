@@ -182,6 +182,4 @@ def test_steps_are_one_pass_of_the_step_graph(step_bundle, taken, seed, hop):
     assert [
         (p.start, None if p.embedding is None else p.embedding.tobytes()) for p in found
     ] == expected
-    np.testing.assert_array_equal(
-        stream.baseline, np.stack([baseline.mean, baseline.scale], axis=1)
-    )
+    np.testing.assert_array_equal(stream.baseline, baseline.usual)
