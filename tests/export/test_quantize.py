@@ -11,10 +11,12 @@ import small
 import torch
 from onnx import numpy_helper
 
+from onwrist_export.model.step import StepGraph, stream
 from onwrist_export.quantization import network
 from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.quantize import INPUT_SCALE, QuantizedModel, quantize
+from onwrist_export.quantization.stepwise import each_step
 from onwrist_export.windows.grids import run_all
 from onwrist_runtime.errors import InputError
 
@@ -36,7 +38,28 @@ def test_the_exported_graph_is_the_trained_one(baseline: bool) -> None:
     exported = run_all(onnx_run(network.export(graph)), some)
     assert tuple(exported) == graph.output_names
     for name, expected in zip(graph.output_names, trained, strict=True):
-        np.testing.assert_allclose(exported[name], expected, rtol=1e-5, atol=1e-5)
+        # heads are exported with shortened weights
+        off = 1e-5 if name == "embedding" else 2e-4
+        np.testing.assert_allclose(exported[name], expected, rtol=off, atol=off)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_exported_step_is_the_trained_one(steps: int) -> None:
+    graph = StepGraph(small.causal(), steps)
+    exported = network.export(graph)
+    some = small.in_contexts(small.stream(13))
+    (feed,) = ({n: x[..., : 12 * small.STEP] for n, x in f.items()} for f in some.feeds())
+    found = each_step(onnx_run(exported), feed, exported)
+    trained = stream(graph, *(torch.from_numpy(x) for x in feed.values()))
+    calls = 0
+    for outputs, expected in zip(found, trained, strict=True):
+        calls += 1
+        assert tuple(outputs) == graph.output_names
+        for name, value in zip(graph.output_names, expected, strict=True):
+            off = 1e-5 if name in ("embedding", "next_state") else 2e-4
+            np.testing.assert_allclose(outputs[name], value, rtol=10 * off, atol=off)
+    assert calls == 12 // steps
 
 
 def test_signed_and_unsigned_differ_by_128_and_nothing_else(model: QuantizedModel) -> None:

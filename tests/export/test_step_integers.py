@@ -31,8 +31,8 @@ from onwrist_export.quantization.stepwise import NEXT_STATE, STATE, carried, inp
 from onwrist_export.windows.grids import Run, Windows
 from onwrist_runtime.processor import has_vnni
 
-STEPS = 12
-ALL = [1, 4, STEPS]  # steps of a call
+STEPS = 12  # of a stream
+ALL_AT_ONCE = pytest.param(STEPS, marks=pytest.mark.slow)
 INPUT = f"{network.ENCODER_INPUT}{QUANTIZED}"
 Outputs = dict[str, NDArray[np.generic]]
 vnni = pytest.mark.skipif(not has_vnni(), reason="this processor has no VNNI")
@@ -118,7 +118,10 @@ def maps(found: list[Outputs], names: list[str]) -> Outputs:
     }
 
 
-def one_pass_equals_its_steps(make: Callable[[int], QuantizedModel], name: str) -> None:
+def calls_equal_their_steps(
+    make: Callable[[int], QuantizedModel], steps: int, name: str
+) -> None:
+    """A graph of several steps a call, or of the whole stream, and one of single steps."""
     stream = small.stream(STEPS, seed=3)
     names = integers(make(1))
     assert {f"stage{k}{QUANTIZED}" for k in (1, 2, 3)} < set(names)
@@ -126,21 +129,21 @@ def one_pass_equals_its_steps(make: Callable[[int], QuantizedModel], name: str) 
     single = run(make(1), name, stream)
     layers = maps(single, names)
     assert all(np.unique(layer).size > 20 for layer in layers.values())
-    for steps in ALL[1:]:
-        several = run(make(steps), name, stream)
-        same_bytes(maps(several, names), layers)
-        for found, expected in zip(several, single[steps - 1 :: steps], strict=True):
-            for output in ("embedding", "heart_rate", "stress", NEXT_STATE):
-                same_bytes({output: found[output]}, {output: expected[output]})
+    several = run(make(steps), name, stream)
+    same_bytes(maps(several, names), layers)
+    for found, expected in zip(several, single[steps - 1 :: steps], strict=True):
+        for output in ("embedding", "heart_rate", "stress", NEXT_STATE):
+            same_bytes({output: found[output]}, {output: expected[output]})
 
 
+@pytest.mark.parametrize("steps", [4, ALL_AT_ONCE])
 @pytest.mark.parametrize("name", [*ENGINES, "tflite-runtime"])
-def test_steps_equal_one_pass_over_the_stream_to_the_bit(name: str) -> None:
-    one_pass_equals_its_steps(quantized, name)
+def test_steps_equal_one_pass_over_the_stream_to_the_bit(name: str, steps: int) -> None:
+    calls_equal_their_steps(quantized, steps, name)
 
 
 @pytest.mark.parametrize("name", ENGINES[1:])
-@pytest.mark.parametrize("steps", ALL)
+@pytest.mark.parametrize("steps", [1, 4, ALL_AT_ONCE])
 def test_engines_carry_the_same_bytes(name: str, steps: int) -> None:
     model, stream = quantized(steps), small.stream(STEPS, seed=4)
     exact = [*integers(model), "embedding", NEXT_STATE]
@@ -226,4 +229,4 @@ def full_sized(steps: int) -> QuantizedModel:
 @pytest.mark.parametrize("name", ENGINES)
 def test_the_shipped_sizes_equal_one_pass_too(name: str, monkeypatch) -> None:
     monkeypatch.setattr(small, "STEP", 32)
-    one_pass_equals_its_steps(full_sized, name)
+    calls_equal_their_steps(full_sized, STEPS, name)
