@@ -82,7 +82,7 @@ class Arrival:
         limit: Limit,
     ) -> None:
         self._times = as_times(timestamps)
-        self._samples = _columns(samples, channels)
+        self._samples = columns(samples, channels)
         count = len(self._samples)
         if self._times.shape != (count,):
             raise InputError(
@@ -142,7 +142,8 @@ def _piece(stamps: NDArray[Any], samples: NDArray[Any]) -> Piece:
     return Piece(times, values.T, steps if increasing and finite else None)
 
 
-def _columns(samples: ArrayLike, channels: int) -> NDArray[Any]:
+def columns(samples: ArrayLike, channels: int) -> NDArray[Any]:
+    """Samples (n,) of one channel, or (n, k) of so many, as (n, k)."""
     array = as_array("samples", samples)
     if array.ndim == 1 and channels == 1:
         array = array[:, np.newaxis]

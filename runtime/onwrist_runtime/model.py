@@ -20,16 +20,14 @@ from onwrist_runtime.decision import decide
 from onwrist_runtime.engines import Engine, open_engine, steps
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, Manifest
+from onwrist_runtime.named import NamedSamples, on_grid
 from onwrist_runtime.prediction import ModelIdentity, Prediction
-from onwrist_runtime.resampling import SAME_TIME
 from onwrist_runtime.rolling import Runner
-from onwrist_runtime.settings import Mode, Settings, hop_samples, rows_of, settings_of
+from onwrist_runtime.settings import Mode, Settings, hop_samples, settings_of
 from onwrist_runtime.stream import Stream
-from onwrist_runtime.timeline import Signal, as_times, check_rate, check_time, resample_rows
+from onwrist_runtime.timeline import Signal, as_times, check_time
 from onwrist_runtime.verify import prove
 from onwrist_runtime.window import LARGEST, as_array, as_float32, check, shares, whole
-
-NamedSamples = Mapping[str, tuple[ArrayLike, float]]
 
 
 def load(path: str | os.PathLike[str], engine: str | None = None, threads: int = 1) -> Model:
@@ -134,7 +132,7 @@ class Model:
         if isinstance(values, Mapping):
             if observed is not None:
                 raise InputError("with samples by name, mark what is missing by NaN")
-            values, observed = self._on_grid(values)
+            values, observed = on_grid(self.manifest, values)
         array, seen = check(values, observed, self.channels, self.window_samples)
         time = None if start is None else check_time(start)
         known = self._unknown if baseline is None else self._baseline(baseline)
@@ -269,9 +267,8 @@ class Model:
             The stream goes by steps, which cannot be run here.
         """
         record = saved.read(blob, self.bundle)
-        stream = Stream(self.manifest, record.settings, self._runner(record.mode), self.hash)
-        stream.restore(record)
-        return stream
+        runner = self._runner(record.mode)
+        return Stream(self.manifest, record.settings, runner, self.hash, record)
 
     def _runner(self, mode: Mode) -> Runner:
         engine = self.engine if mode == "window" else self._step_engine
@@ -334,46 +331,6 @@ class Model:
     @cached_property
     def _all_ones(self) -> NDArray[np.float32]:
         return self._whole[np.newaxis].astype(np.float32)
-
-    def _on_grid(self, named: NamedSamples) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        shape = len(self.channels), self.window_samples
-        values, observed = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-        given: set[int] = set()
-        for name, samples in named.items():
-            rows = rows_of(self.manifest, name)
-            if given.intersection(rows):
-                raise InputError(f"{name!r} gives channels that are given by another name")
-            given.update(rows)
-            try:
-                array, rate = self._samples(samples, len(rows))
-                signals = [Signal.regular(column, rate) for column in array.T]
-                axes = np.stack([signal.values for signal in signals])
-                values[rows], observed[rows] = resample_rows(
-                    signals[0].times, axes, rate, self.rate, 0, shape[1]
-                )
-            except InputError as error:
-                raise InputError(f"{name!r}: {error}") from None
-        return values, observed
-
-    def _samples(
-        self, samples: tuple[ArrayLike, float], count: int
-    ) -> tuple[NDArray[np.float32], float]:
-        """The samples (n, count) of one sensor, no more than a window, and their rate."""
-        if not isinstance(samples, tuple) or len(samples) != 2:
-            raise InputError("give it as a pair: (samples, rate in Hz)")
-        array, rate = as_float32(samples[0]), check_rate(samples[1])
-        if array.ndim == 1 and count == 1:
-            array = array[:, np.newaxis]
-        if array.ndim != 2 or array.shape[1] != count:
-            wanted = "(n,)" if count == 1 else f"(n, {count})"
-            raise InputError(f"samples of shape {array.shape}; it must be {wanted}")
-        seconds = self.window_samples / self.rate
-        if (len(array) - 1) / rate >= seconds - SAME_TIME:
-            raise InputError(
-                f"{len(array)} samples at {rate:g} Hz are more than one window of "
-                f"{seconds:g} s; use predict_recording for longer recordings"
-            )
-        return array, rate
 
 
 def _each_window(what: str, given: NDArray[Any] | None, windows: int) -> Iterable[Any]:

@@ -6,17 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onwrist_runtime.arrivals import PIECE
 from onwrist_runtime.errors import InputError
+from onwrist_runtime.samples import Times, Values
+from onwrist_runtime.sensors import Sensor, Target
 from onwrist_runtime.timeline import LONGEST, Signal
-from onwrist_runtime.watermark import Sensor
 
 SAME_RATE = 0.02  # share that a recording's rate may be off the stream's
-
-Values = NDArray[np.float32]
-Targets = Mapping[str, tuple[Sensor, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +27,12 @@ class Track:
     """
 
     sensor: Sensor
-    times: NDArray[np.float64]
+    times: Times
     axes: dict[int, Values]
 
     def values(self, part: slice) -> Values:
         """Values (k, m) of all axes of the sensor, NaN where one is not given."""
-        return among(self.sensor, {axis: x[part] for axis, x in self.axes.items()})
-
-
-def among(sensor: Sensor, axes: Mapping[int, Values]) -> Values:
-    """Values (k, n) of all axes of a sensor from those of some (n,), NaN elsewhere."""
-    count = len(next(iter(axes.values())))
-    values = np.full((len(sensor.rows), count), np.nan, np.float32)
-    for axis, given in axes.items():
-        values[axis] = given
-    return values
+        return self.sensor.all_axes({axis: x[part] for axis, x in self.axes.items()})
 
 
 def check_recording(
@@ -102,7 +90,7 @@ def _has_samples(signal: Signal) -> bool:
     return any(not np.isnan(values[begin : begin + PIECE]).all() for begin in begins)
 
 
-def tracks_of(signals: Mapping[str, Signal], targets: Targets) -> list[Track]:
+def tracks_of(signals: Mapping[str, Signal], targets: Mapping[str, Target]) -> list[Track]:
     """What can be taken together."""
     tracks: list[Track] = []
     for name, signal in signals.items():

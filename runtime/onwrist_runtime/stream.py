@@ -30,11 +30,12 @@ from onwrist_runtime.arrivals import Arrival, Piece
 from onwrist_runtime.errors import EngineError, InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.recorded import Track, among, check_recording, tracks_of, turns
+from onwrist_runtime.recorded import Track, check_recording, tracks_of, turns
 from onwrist_runtime.rolling import Rolling, Runner
+from onwrist_runtime.sensors import Sensor, Target, sensors_of, targets_of
 from onwrist_runtime.settings import Mode, Settings, no_such_name
 from onwrist_runtime.timeline import Signal
-from onwrist_runtime.watermark import Sensor, Tally, Timeline
+from onwrist_runtime.watermark import Tally, Timeline
 
 AT_ONCE = 64  # predictions that a call computes before it returns
 
@@ -60,14 +61,19 @@ class Counters:
 class Stream:
     """Predictions from samples that arrive in bursts, late, twice or out of order.
 
-    Made by `Model.stream`. Calls from several threads take turns. A call computes 64
-    predictions at most before it returns; where more are due, they are computed as the
-    iterator is read; until then every other call but `reset` is refused, and the arrays that
-    were pushed must not be changed.
+    Made by `Model.stream` and `Model.restore_stream`. Calls from several threads take turns.
+    A call computes 64 predictions at most before it returns; where more are due, they are
+    computed as the iterator is read. Until then every other call but `reset` is refused, and
+    the arrays that were pushed must not be changed.
     """
 
     def __init__(
-        self, manifest: Manifest, settings: Settings, runner: Runner, bundle: str
+        self,
+        manifest: Manifest,
+        settings: Settings,
+        runner: Runner,
+        bundle: str,
+        record: saved.Record | None = None,
     ) -> None:
         self._manifest, self._settings, self._runner = manifest, settings, runner
         self._bundle = bundle
@@ -75,15 +81,17 @@ class Stream:
         self._lock = threading.RLock()
         self._unfinished: Iterator[Prediction] | None = None
         self._begin()
+        if record is not None:
+            saved.fill(record, self._timeline, self._rolling)
 
     def _begin(self) -> None:
         """The first state."""
         manifest, settings = self._manifest, self._settings
-        sensors = _sensors(manifest, settings)
+        sensors = sensors_of(manifest, settings)
         tallies = tuple(Tally() for _ in self._names)
         self._timeline = Timeline(sensors, tallies, manifest.rate, settings.lateness)
         self._rolling = Rolling(manifest, settings, self._runner)
-        self._targets = _targets(manifest, sensors)
+        self._targets = targets_of(manifest, sensors)
 
     # What goes in
 
@@ -142,7 +150,7 @@ class Stream:
                 self._arrival(name, signal.times, signal.values, self._targets[name][0], 1)
             return self._eagerly(self._push_recording(tracks_of(used, self._targets)))
 
-    def flush(self, at_least_one: bool = False) -> Iterator[Prediction]:
+    def flush(self, *, at_least_one: bool = False) -> Iterator[Prediction]:
         """Settle every sample, and predict on the windows that they complete.
 
         After this nothing can be pushed until `reset`.
@@ -181,10 +189,6 @@ class Stream:
             return saved.write(
                 self._bundle, self._manifest, self._settings, self._timeline, self._rolling
             )
-
-    def restore(self, record: saved.Record) -> None:
-        """Become the stream that was saved; `Model.restore_stream` calls it on a new one."""
-        saved.fill(record, self._timeline, self._rolling)
 
     # What is going on
 
@@ -254,7 +258,7 @@ class Stream:
         """Take some samples; whether anything has come due."""
         times, values, steps = piece
         if axis is not None:
-            values, steps = among(sensor, {axis: values[0]}), None
+            values, steps = sensor.all_axes({axis: values[0]}), None
         self._timeline.take(sensor, times, values, steps)
         self._timeline.settle_origin()
         return self._rolling.is_due(self._timeline)
@@ -320,7 +324,7 @@ class Stream:
                 "end first, or reset()"
             )
 
-    def _target(self, name: str) -> tuple[Sensor, int | None]:
+    def _target(self, name: str) -> Target:
         """The sensor of a name, and which of its axes if it is one of several."""
         target = self._targets.get(name) if isinstance(name, str) else None
         if target is None:
@@ -341,28 +345,3 @@ class Stream:
 def _then_raise(ready: Sequence[Prediction], error: EngineError) -> Iterator[Prediction]:
     yield from ready
     raise error
-
-
-def _sensors(manifest: Manifest, settings: Settings) -> tuple[Sensor, ...]:
-    """What samples together: channels of one sensor, at one rate."""
-    groups: dict[tuple[str, float], list[int]] = {}
-    for row, channel in enumerate(manifest.channels):
-        groups.setdefault((channel.sensor, settings.rates[row]), []).append(row)
-    # Until it is used a sample waits for the newest one, and for the next window's end.
-    wait = settings.lateness + 2 * manifest.samples / manifest.rate
-    return tuple(
-        Sensor.of(rows, rate, manifest.rate, wait) for (_, rate), rows in groups.items()
-    )
-
-
-def _targets(
-    manifest: Manifest, sensors: Sequence[Sensor]
-) -> dict[str, tuple[Sensor, int | None]]:
-    """What a name of `push` means: a whole sensor, or one axis of it."""
-    targets: dict[str, tuple[Sensor, int | None]] = {}
-    for sensor in sensors:
-        for axis, row in enumerate(sensor.rows):
-            channel = manifest.channels[row]
-            targets[channel.sensor] = sensor, None
-            targets[channel.name] = sensor, axis if len(sensor.rows) > 1 else None
-    return targets

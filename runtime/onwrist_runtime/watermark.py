@@ -16,85 +16,17 @@ way here, as long as none came late.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist_runtime.arrivals import PIECE, Limit
-from onwrist_runtime.clock import HISTORY, STRAY, is_regular, strays
-from onwrist_runtime.resampling import SAME_TIME, reach, resample_block
-from onwrist_runtime.samples import Samples
+from onwrist_runtime.clock import HISTORY, strays
+from onwrist_runtime.resampling import SAME_TIME, resample_block
+from onwrist_runtime.sensors import Sensor
 from onwrist_runtime.timeline import resample_rows
 
-FASTEST = 1000.0  # Hz: any sensor may be so fast, or four times what is stated of it
-MOST = 1e9  # samples of one sensor, however long they must wait
-
 Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
-
-
-@dataclass(slots=True)
-class Sensor:
-    """Channels that share stamps and rate.
-
-    Attributes
-    ----------
-    rows, where : their rows of the window, ascending, and as an index.
-    rate : nominal native sampling rate in Hz.
-    reach : seconds past a grid point within which a stamp can change its value.
-    run : seconds before a sample within which others can tell where its stamp should be.
-    limit : how many samples may be held.
-    samples : what is still needed.
-    strayed : from the stamp after this one on, all came in order and at the nominal rate.
-    holed : from the stamp after this one on, no channel's sample is missing.
-    """
-
-    rows: tuple[int, ...]
-    where: slice | list[int]
-    rate: float
-    reach: float
-    run: float
-    limit: Limit
-    samples: Samples
-    strayed: float = -math.inf
-    holed: float = -math.inf
-
-    @classmethod
-    def of(cls, rows: Sequence[int], rate: float, grid_rate: float, wait: float) -> Sensor:
-        """A sensor whose samples may have to wait for so many seconds until they are used."""
-        # Steps of a run are below 3 / 2 periods.
-        run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
-        held = wait + run + 2 * ahead
-        limit = Limit(int(min(held * max(FASTEST, 4 * rate), MOST)) + 2 * PIECE, held)
-        together = rows[-1] - rows[0] + 1 == len(rows)  # a slice is the cheaper index
-        where = slice(rows[0], rows[-1] + 1) if together else list(rows)
-        return cls(tuple(rows), where, rate, ahead, run, limit, Samples(len(rows)))
-
-    def append(
-        self,
-        times: NDArray[np.float64],
-        values: NDArray[np.float32],
-        steps: NDArray[np.float64],
-    ) -> bool:
-        """Take plain samples, if they are later than what is here; whether they are."""
-        step = times.item(0) - self.samples.last
-        if step <= 0:
-            return False
-        if abs(step - 1 / self.rate) > STRAY / HISTORY / self.rate:
-            self.strayed = times.item(0)
-        if not is_regular(steps, self.rate):
-            self.strayed = times.item(-1)
-        self.samples.append(times, values)
-        return True
-
-    def merge(
-        self, times: NDArray[np.float64], values: NDArray[np.float32]
-    ) -> NDArray[np.intp]:
-        """Take samples in any order; how many of each channel came twice."""
-        twice = self.samples.merge(times, values)
-        self.strayed = self.holed = self.samples.last
-        return twice
 
 
 @dataclass(slots=True)

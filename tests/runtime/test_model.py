@@ -217,7 +217,7 @@ def test_native_rates_and_missing_names(model):
         ({"ppg": (np.ones(50), "64")}, "'ppg': a rate must be a number"),
         ({"ppg": np.ones(50)}, "'ppg': give it as a pair"),
         ({"ppg": (np.ones(50),)}, "'ppg': give it as a pair"),
-        ({"ppg": (np.full(50, "x"), 25)}, "'ppg': values must be real numbers"),
+        ({"ppg": (np.full(50, "x"), 25)}, "'ppg': samples must be real numbers"),
         (
             {"ppg": (np.ones((50, 2)), 25)},
             r"'ppg': samples of shape \(50, 2\); it must be \(n,\)",
