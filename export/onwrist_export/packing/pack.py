@@ -110,8 +110,8 @@ def pack(
     OSError
         The bundle cannot be written; nothing is left behind.
     """
-    for parity in parities.values():
-        parity.require()
+    for role, parity in parities.items():
+        parity.require(excludable=role == "window")
     checked = {name: each for p in parities.values() for name, each in p.files.items()}
     if checked != hashes(models):
         raise ParityError("these model files are not the ones that were checked: check them")

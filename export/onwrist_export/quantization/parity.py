@@ -166,8 +166,12 @@ class Parity:
             if most is not None and a.off > most:
                 yield f"{pair}: {a.layer} is off by {a.off}, more than {most}"
 
-    def require(self) -> None:
+    def require(self, excludable: bool = True) -> None:
         """Raise unless every limit is kept.
+
+        Parameters
+        ----------
+        excludable : whether `quantize --exclude` can keep layers of this graph in float.
 
         Raises
         ------
@@ -175,7 +179,7 @@ class Parity:
             Names each figure, its limit, and the worst layer.
         """
         if self.failures:
+            advice = f": keep it in float with --exclude {self.worst_layer}" if excludable else ""
             raise ParityError(
-                f"{'; '.join(self.failures)}. The worst layer is {self.worst_layer}: "
-                f"keep it in float with --exclude {self.worst_layer}"
+                f"{'; '.join(self.failures)}. The worst layer is {self.worst_layer}{advice}"
             )
