@@ -179,7 +179,9 @@ class Parity:
             Names each figure, its limit, and the worst layer.
         """
         if self.failures:
-            advice = f": keep it in float with --exclude {self.worst_layer}" if excludable else ""
+            advice = (
+                f": keep it in float with --exclude {self.worst_layer}" if excludable else ""
+            )
             raise ParityError(
                 f"{'; '.join(self.failures)}. The worst layer is {self.worst_layer}{advice}"
             )
