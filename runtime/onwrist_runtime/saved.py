@@ -24,6 +24,7 @@ from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.settings import LONGEST_HOP, LONGEST_LATENESS, Mode, Settings
 from onwrist_runtime.timeline import FASTEST, LATEST, SLOWEST
 from onwrist_runtime.watermark import Timeline
+from onwrist_runtime.window import LARGEST
 
 MAGIC = b"onwrist stream\n"
 VERSION = 1
@@ -169,7 +170,7 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
         values = _array(held.values, "<f4", (len(sensor.rows), len(times)), "values")
         _require(bool((np.abs(times) <= LATEST).all()), "times")
         _require(bool((np.diff(times) > 0).all() and (times <= record.newest).all()), "times")
-        _require(not np.isinf(values).any(), "values")
+        _require(not (np.abs(values) >= LARGEST).any(), "values")
         if len(times):
             sensor.merge(times, values)
     for tally, saved in zip(timeline.tallies, record.tallies, strict=True):
@@ -193,7 +194,9 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
         rolling.baseline.state = _array(record.baseline, "<f8", (3, channels), "baseline")
     _require((record.state is None) == (rolling.state is None), "state")
     if rolling.state is not None:
-        rolling.state = _array(record.state, "<f4", rolling.state.shape, "state")
+        state = _array(record.state, "<f4", rolling.state.shape, "state")
+        _require(bool(np.isfinite(state).all()), "state")
+        rolling.state = state
     rolling.done, rolling.coverage, rolling.end = record.done, record.coverage, record.end
 
 

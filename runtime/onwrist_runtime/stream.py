@@ -46,10 +46,11 @@ class Counters:
 
     Attributes
     ----------
-    samples : how many were used; those that are NaN are none.
+    samples : how many were taken; those that are NaN are none.
     late : dropped, since they were older than the newest stamp by more than the lateness.
     duplicate : dropped, since there was another at the same stamp.
-    repaired : among those used, how many had a stamp off the line of the sensor's clock.
+    repaired : among those that were resampled so far, how many had a stamp off the line of
+        the sensor's clock.
     """
 
     samples: int

@@ -35,8 +35,8 @@ class Tally:
 
     Attributes
     ----------
-    samples, late, duplicate, repaired : how many were used, came too late, came twice, and
-        had stamps that were off the line of their clock.
+    samples, late, duplicate, repaired : how many were taken, came too late, came twice, and
+        had stamps that were off the line of their clock when they were resampled.
     last : stamp of the newest sample; None before the first.
     """
 

@@ -7,11 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from live import Oracle, arrivals, bits, facts, recording, run, samples, split
+from live import (
+    RATES,
+    Oracle,
+    Push,
+    arrivals,
+    bits,
+    facts,
+    recording,
+    run,
+    samples,
+    split,
+)
 
-from onwrist_runtime import InputError, Model, Stream, load
+from onwrist_runtime import InputError, Model, Signal, Stream, load, recorded
 from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.engines import open_engine
 
@@ -84,6 +95,27 @@ def test_a_stream_is_one_pass_over_what_is_not_late(model, taken, seed, lateness
     assert [c.late for c in counters] == oracle.late
     assert [c.duplicate for c in counters] == oracle.duplicate
     assert [c.samples for c in counters] == [len(k) for k in oracle.kept]
+
+
+@settings(max_examples=40)
+@given(taken=samples(), lateness=st.sampled_from([0.0, 0.5]), piece=st.sampled_from([3, 50]))
+def test_a_recording_is_its_samples_in_the_order_of_time(begin, taken, lateness, piece):
+    signals, each = {}, []
+    for name, kept in zip(RATES, Oracle(list(taken.values()), np.inf).kept, strict=True):
+        if kept:
+            times = np.array(sorted(kept))
+            values = np.array([kept[t] for t in times], np.float32)
+            signals[name] = Signal(values, times, RATES[name])
+            each += [(t, name, x) for t, x in zip(times, values, strict=True)]
+    assume(signals)
+    one_by_one, at_once = begin(lateness=lateness), begin(lateness=lateness)
+    expected = run(one_by_one, [Push(name, [t], [x]) for t, name, x in sorted(each)], False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorded, "PIECE", piece)
+        found = list(at_once.push_recording(signals))
+    assert facts(found) == facts(expected)
+    assert at_once.save() == one_by_one.save()
+    assert at_once.counters == one_by_one.counters
 
 
 @settings(max_examples=40)
