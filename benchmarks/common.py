@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import onwrist
 from onwrist.simulate import simulate
 from onwrist_runtime.bundle import Bundle
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.signals import resample
 
 PACKAGES = ("onwrist", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
 INT8 = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")

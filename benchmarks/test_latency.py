@@ -18,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import onwrist
 from onwrist.simulate import RATES, simulate
 from onwrist_runtime.engines import installed
-from onwrist_runtime.timeline import Signal, resample
+from onwrist_runtime.signals import Signal, resample
 from onwrist_runtime.verify import verify
 
 ENGINES = ("litert", "onnxruntime", "tflite-runtime")

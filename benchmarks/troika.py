@@ -23,7 +23,7 @@ from onwrist_export.judging.evaluate import engine_predictor
 from onwrist_export.judging.metrics import by_subject, mean_absolute_error
 from onwrist_export.judging.tables import markdown
 from onwrist_export.windows.grids import cut_windows, to_grid
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 RATE = 125.0
 SPAN, STEP = 8.0, 2.0  # s: an ECG heart rate covers this long, and comes this often

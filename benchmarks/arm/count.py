@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from onwrist.simulate import RATES, simulate
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import OnwristError
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.signals import resample
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))

@@ -24,7 +24,7 @@ from onwrist_runtime import arrivals
 from onwrist_runtime.engines import Engine, open_engine
 from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.stream import Stream
-from onwrist_runtime.watermark import Timeline
+from onwrist_runtime.timeline import Timeline
 from streaming.wrist import BURST, Burst, Wrist
 
 Arrays = Mapping[str, NDArray[np.float32]]

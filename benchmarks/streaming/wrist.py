@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onwrist.simulate import RATES, simulate
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 BURST = 1.28  # seconds
 PERIOD = 640.0  # seconds

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.timeline import LATEST, LONGEST, as_times, not_seconds
+from onwrist_runtime.signals import LATEST, LONGEST, as_times, not_seconds
 from onwrist_runtime.window import LARGEST, as_array, as_float32
 
 PIECE = 16_384  # samples that are taken at a time

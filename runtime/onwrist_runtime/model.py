@@ -24,8 +24,8 @@ from onwrist_runtime.named import NamedSamples, on_grid
 from onwrist_runtime.prediction import ModelIdentity, Prediction
 from onwrist_runtime.rolling import Runner
 from onwrist_runtime.settings import Mode, Settings, hop_samples, settings_of
+from onwrist_runtime.signals import Signal, as_times, check_time
 from onwrist_runtime.stream import Stream
-from onwrist_runtime.timeline import Signal, as_times, check_time
 from onwrist_runtime.verify import prove
 from onwrist_runtime.window import LARGEST, as_array, as_float32, check, shares, whole
 

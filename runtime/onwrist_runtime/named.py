@@ -12,7 +12,7 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.resampling import SAME_TIME
 from onwrist_runtime.settings import rows_of
-from onwrist_runtime.timeline import Signal, check_rate, resample_rows
+from onwrist_runtime.signals import Signal, check_rate, resample_rows
 from onwrist_runtime.window import as_float32
 
 NamedSamples = Mapping[str, tuple[ArrayLike, float]]

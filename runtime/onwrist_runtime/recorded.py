@@ -11,7 +11,7 @@ from onwrist_runtime.arrivals import PIECE
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.samples import Times, Values
 from onwrist_runtime.sensors import Sensor, Target
-from onwrist_runtime.timeline import LONGEST, Signal
+from onwrist_runtime.signals import LONGEST, Signal
 
 SAME_RATE = 0.02  # share that a recording's rate may be off the stream's
 

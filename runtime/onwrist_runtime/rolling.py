@@ -16,7 +16,7 @@ from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.settings import Settings
-from onwrist_runtime.watermark import Timeline
+from onwrist_runtime.timeline import Timeline
 from onwrist_runtime.window import shares
 
 Array = NDArray[np.float32]

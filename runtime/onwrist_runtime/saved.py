@@ -22,8 +22,8 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.settings import LONGEST_HOP, LONGEST_LATENESS, Mode, Settings
-from onwrist_runtime.timeline import FASTEST, LATEST, SLOWEST
-from onwrist_runtime.watermark import Timeline
+from onwrist_runtime.signals import FASTEST, LATEST, SLOWEST
+from onwrist_runtime.timeline import Timeline
 from onwrist_runtime.window import LARGEST
 
 MAGIC = b"onwrist stream\n"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
-from onwrist_runtime.timeline import check_rate, check_time
+from onwrist_runtime.signals import check_rate, check_time
 
 Mode = Literal["step", "window"]
 

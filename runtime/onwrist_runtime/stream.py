@@ -1,6 +1,6 @@
 """A live stream: bursts of samples in as they arrive, predictions out as they come due.
 
-What becomes of samples, by what happens on their way; `watermark` has the terms.
+What becomes of samples, by what happens on their way; `timeline` has the terms.
 
 - In bursts, or out of order within the lateness: the same as in order, one by one.
 - Later than the lateness: counted as late and dropped.
@@ -34,8 +34,8 @@ from onwrist_runtime.recorded import Track, check_recording, tracks_of, turns
 from onwrist_runtime.rolling import Rolling, Runner
 from onwrist_runtime.sensors import Sensor, Target, sensors_of, targets_of
 from onwrist_runtime.settings import Mode, Settings, no_such_name
-from onwrist_runtime.timeline import Signal
-from onwrist_runtime.watermark import Tally, Timeline
+from onwrist_runtime.signals import Signal
+from onwrist_runtime.timeline import Tally, Timeline
 
 AT_ONCE = 64  # predictions that a call computes before it returns
 

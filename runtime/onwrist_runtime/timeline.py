@@ -1,180 +1,214 @@
-"""Samples with time stamps in, values and `observed` on the model's grid out.
+"""Samples of all sensors in as they arrive, grid blocks that will never change out.
 
-The grid is the clock's own: grid point k lies at time k / rate, whatever was recorded.
+- newest: the newest stamp of all sensors so far. A sample that is older than the newest
+  stamp before it, or its own, by more than the lateness is late: counted and dropped.
+- watermark: newest less lateness. A sample below it is settled: nothing older than it, and
+  nothing between it and its neighbours, can be accepted any more.
+- origin: the first grid point at or after the earliest sample, once that is settled.
+- final: a grid point is final when all stamps that can reach its value, in any channel that
+  the stream could have, lie below the watermark. Which channels really send samples plays
+  no part.
+
+So what a grid point is does not depend on how the samples were split or ordered on their
+way here, as long as none came late.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from onwrist_runtime.errors import InputError
-from onwrist_runtime.resampling import resample_block
-from onwrist_runtime.window import LARGEST, as_array, as_float32
+from onwrist_runtime.clock import HISTORY, strays
+from onwrist_runtime.resampling import SAME_TIME, resample_block
+from onwrist_runtime.sensors import Sensor
+from onwrist_runtime.signals import resample_rows
 
-SLOWEST, FASTEST = 1e-6, 1e5  # Hz
-LATEST = 1e11  # seconds: the year 5138; milliseconds or nanoseconds lie beyond it
-LONGEST = 366 * 86_400.0  # seconds from the first to the last sample of a recording
+Grid = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Signal:
-    """The samples of one channel.
+@dataclass(slots=True)
+class Tally:
+    """What became of one channel's samples.
 
     Attributes
     ----------
-    values : float32 (n,), in the channel's unit; NaN where a sample is missing.
-    times : float64 (n,), seconds, strictly increasing, one clock for a recording.
-    rate : nominal native sampling rate in Hz; one native period is 1 / rate.
-
-    Raises
-    ------
-    InputError
-        Values or times are not one-dimensional, of another length or type, infinite,
-        or the times do not increase.
+    samples, late, duplicate, repaired : how many were taken, came too late, came twice, and
+        had stamps that were off the line of their clock when they were resampled.
+    last : stamp of the newest sample; None before the first.
     """
 
-    values: NDArray[np.float32]
-    times: NDArray[np.float64]
+    samples: int = 0
+    late: int = 0
+    duplicate: int = 0
+    repaired: int = 0
+    last: float | None = None
+
+
+@dataclass(slots=True)
+class Timeline:
+    """All sensors of a stream on one clock.
+
+    Attributes
+    ----------
+    sensors : they hold the samples.
+    tallies : of each channel, by row.
+    rate : of the grid, in Hz.
+    lateness : seconds.
+    newest : -inf before the first sample.
+    origin : None before it is known.
+    finished : no more samples will come, and all are settled.
+    repaired_to : stamps below were looked at for repair.
+    least : once finished, so many grid points are final from the origin on, even if they
+        lie past the newest sample.
+    """
+
+    sensors: tuple[Sensor, ...]
+    tallies: tuple[Tally, ...]
     rate: float
+    lateness: float
+    newest: float = -math.inf
+    origin: int | None = None
+    finished: bool = False
+    repaired_to: float = -math.inf
+    least: int = 0
+    _reach: float = field(init=False)
 
     def __post_init__(self) -> None:
-        values = as_float32(self.values)
-        times = as_times(self.times)
-        if values.ndim != 1 or values.shape != times.shape:
-            raise InputError(
-                f"values of shape {values.shape} and times of shape {times.shape}: "
-                "a signal needs one time stamp for each of its samples"
-            )
-        _check_finite(values)
-        _check_order(times)
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "rate", check_rate(self.rate))
+        self._reach = max(sensor.reach for sensor in self.sensors) + SAME_TIME
 
-    @classmethod
-    def regular(cls, values: NDArray[np.float32], rate: float, start: float = 0.0) -> Signal:
-        """The signal whose sample k was taken at start + k / rate seconds."""
-        rate, start = check_rate(rate), check_time(start)
-        return cls(values, start + np.arange(np.size(values)) / rate, rate)
+    def take(
+        self,
+        sensor: Sensor,
+        times: NDArray[np.float64],
+        values: NDArray[np.float32],
+        steps: NDArray[np.float64] | None,
+        floor: float | None = None,
+    ) -> None:
+        """Take samples of one sensor.
 
+        Parameters
+        ----------
+        times : float64 (n,).
+        values : float32 (k, n), NaN where a channel has no sample.
+        steps : from stamp to stamp, if all are above 0 and no value is NaN; else None.
+        floor : stamps below are late; None if each newer stamp of these makes older ones
+            that follow it late.
+        """
+        least = self.newest - self.lateness if floor is None else floor
+        plain = steps is not None and times.item(0) >= least
+        if plain and steps is not None and sensor.append(times, values, steps):
+            count, last = len(times), times.item(-1)
+            for row in sensor.rows:
+                tally = self.tallies[row]
+                tally.samples += count
+                if tally.last is None or last > tally.last:
+                    tally.last = last
+            if last > self.newest:
+                self.newest = last
+        else:
+            self._sort_in(sensor, times, values, floor)
 
-def check_rate(rate: float) -> float:
-    """A sampling rate in Hz as a float; InputError unless it is positive and finite."""
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
-        raise InputError(f"a rate must be a number in Hz, not {rate!r}")
-    if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"a rate must be positive and finite, in Hz, not {rate}")
-    if not SLOWEST <= rate <= FASTEST:
-        raise InputError(f"a rate must be from {SLOWEST:g} to {FASTEST:g} Hz, not {rate:g}")
-    return float(rate)
+    def _sort_in(
+        self,
+        sensor: Sensor,
+        times: NDArray[np.float64],
+        values: NDArray[np.float32],
+        floor: float | None,
+    ) -> None:
+        tallies = [self.tallies[row] for row in sensor.rows]
+        some = ~np.isnan(values).all(axis=0)
+        times, values = times[some], values[:, some]
+        if not len(times):
+            return
+        running = np.maximum(np.maximum.accumulate(times), self.newest)
+        late = times < (running - self.lateness if floor is None else floor)
+        real = ~np.isnan(values)
+        for tally, count in zip(tallies, (real & late).sum(axis=1).tolist(), strict=True):
+            tally.late += count
+        times, values, real = times[~late], values[:, ~late], real[:, ~late]
+        if not len(times):
+            return
+        duplicates = sensor.merge(times, values).tolist()
+        for tally, mine, twice in zip(tallies, real, duplicates, strict=True):
+            if mine.any():
+                tally.samples += int(mine.sum()) - twice
+                tally.duplicate += twice
+                last = float(times[mine].max())
+                tally.last = last if tally.last is None else max(tally.last, last)
+        self.newest = max(self.newest, float(times.max()))
 
+    def finish(self, least: int = 0) -> None:
+        """Settle all samples: no more will come."""
+        self.finished, self.least = True, least
+        self.settle_origin()
 
-def check_time(time: float) -> float:
-    """A time in seconds as a float; InputError if it is float32, infinite or no number."""
-    if isinstance(time, np.floating) and time.dtype != np.float64:
-        raise InputError(_too_coarse(time.dtype))
-    if isinstance(time, bool) or not isinstance(time, int | float | np.integer):
-        raise InputError(f"a time must be a number of seconds, not {time!r}")
-    if not abs(time) <= LATEST:
-        raise InputError(not_seconds(time))
-    return float(time)
+    def settle_origin(self) -> None:
+        """Fix the origin once no earlier sample can be accepted any more.
 
+        To be called whenever samples of all sensors up to some time were taken.
+        """
+        if self.origin is not None:
+            return
+        watermark = math.inf if self.finished else self.newest - self.lateness
+        first = [float(s.samples.times[0]) for s in self.sensors if len(s.samples)]
+        if first and min(first) < watermark:
+            self.origin = math.ceil((min(first) - SAME_TIME) * self.rate)
 
-def as_times(times: ArrayLike) -> NDArray[np.float64]:
-    array = as_array("times", times)
-    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
-        raise InputError(_too_coarse(array.dtype))
-    if array.dtype.kind not in "fiu":
-        raise InputError(
-            f"time stamps must be float64 seconds, not {array.dtype}; of a datetime64 "
-            "array, pass (times - numpy.datetime64(0, 's')) / numpy.timedelta64(1, 's')"
-        )
-    return array.astype(np.float64, copy=False)
+    @property
+    def final(self) -> int:
+        """The grid points before this one, from the origin on, will never change."""
+        assert self.origin is not None
+        if self.finished:
+            past = math.floor((self.newest + SAME_TIME) * self.rate) + 1
+            return max(past, self.origin + self.least)
+        return math.ceil((self.newest - self.lateness - self._reach) * self.rate)
 
+    def resample(self, first: int, count: int) -> Grid:
+        """Values and observed (C, count) at grid points from `first` on, all of them final."""
+        values = np.zeros((len(self.tallies), count), np.float32)
+        observed = np.zeros(values.shape, np.bool_)
+        end = (first + count) / self.rate
+        for sensor in self.sensors:
+            times, samples = sensor.samples.until(end + sensor.reach)
+            if len(times):
+                way = resample_block if sensor.holed < times.item(0) else resample_rows
+                values[sensor.where], observed[sensor.where] = way(
+                    times, samples, sensor.rate, self.rate, first, count
+                )
+        return values, observed
 
-def _too_coarse(dtype: np.dtype[Any]) -> str:
-    return (
-        f"time stamps must be float64, not {dtype}: at the Unix epoch float32 seconds "
-        "step by 128 s"
-    )
+    def forget(self, first: int) -> None:
+        """Drop what no grid point from `first` on needs."""
+        before = first / self.rate
+        self._count_repaired(before)
+        for sensor in self.sensors:
+            sensor.samples.drop(before - sensor.reach - sensor.run)
 
+    def count_rest(self) -> None:
+        """Look for repair at what is left, once all samples are settled."""
+        self._count_repaired(math.inf)
 
-def not_seconds(value: float) -> str:
-    return f"a time must be finite and in seconds, not {value} (milliseconds, perhaps?)"
-
-
-def _check_finite(values: NDArray[np.float32]) -> None:
-    beyond = np.abs(values) >= LARGEST
-    if beyond.any():
-        sample = int(beyond.argmax())
-        raise InputError(
-            f"sample {sample} is {values[sample]}; a sample must be below {LARGEST:g} in "
-            "magnitude, and NaN where it is missing"
-        )
-
-
-def _check_order(times: NDArray[np.float64]) -> None:
-    beyond = ~(np.abs(times) <= LATEST)
-    if beyond.any():
-        raise InputError(not_seconds(float(times[beyond.argmax()])))
-    backward = np.diff(times) <= 0
-    if backward.any():
-        sample = int(backward.argmax()) + 1
-        raise InputError(
-            f"time stamps must increase, but sample {sample} at {times[sample]} follows "
-            f"one at {times[sample - 1]}"
-        )
-
-
-def resample(
-    signal: Signal, grid_rate: float, first: int, count: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The signal at grid points first ... first + count - 1, point k at k / grid_rate.
-
-    Stamps are repaired, and tones above half the grid's rate removed. The same grid point
-    has the same bits whatever `first` and `count` are, and whatever samples there are
-    further away than `reach(signal.rate, grid_rate)` seconds and not among the 14 before
-    those.
-
-    Returns
-    -------
-    values : float32 (count,), 0 where not observed.
-    observed : bool (count,), True within one native period of a sample that is not NaN.
-    """
-    rows = signal.values[np.newaxis]
-    values, observed = resample_rows(signal.times, rows, signal.rate, grid_rate, first, count)
-    return values[0], observed[0]
-
-
-def resample_rows(
-    times: NDArray[np.float64],
-    values: NDArray[np.float32],
-    rate: float,
-    grid_rate: float,
-    first: int,
-    count: int,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The axes of one sensor, values (k, n) at times (n,), each as in `resample`.
-
-    Returns
-    -------
-    values : float32 (k, count).
-    observed : bool (k, count).
-    """
-    missing = np.isnan(values)
-    observed = np.empty((len(values), count), np.bool_)
-    if not np.logical_or.reduce(missing, axis=None):
-        out, observed[:] = resample_block(times, values, rate, grid_rate, first, count)
-        return out, observed
-    out = np.empty(observed.shape, np.float32)
-    for row, real in enumerate(~missing):
-        one = values[row : row + 1, real]
-        out[row : row + 1], observed[row] = resample_block(
-            times[real], one, rate, grid_rate, first, count
-        )
-    return out, observed
+    def _count_repaired(self, before: float) -> None:
+        for sensor in self.sensors:
+            if sensor.strayed < self.repaired_to - sensor.run or not len(sensor.samples):
+                continue
+            times = sensor.samples.times
+            begin, end = times.searchsorted((self.repaired_to, before))
+            if begin == end:
+                continue
+            values = sensor.samples.values[:, :end]
+            missing = np.isnan(values)
+            if not missing.any():
+                since = max(begin - HISTORY, 0)
+                count = int(strays(times[since:end], sensor.rate)[begin - since :].sum())
+                for row in sensor.rows:
+                    self.tallies[row].repaired += count
+                continue
+            for row, real in zip(sensor.rows, ~missing, strict=True):
+                mine = strays(times[:end][real], sensor.rate)
+                new = times[:end][real] >= self.repaired_to
+                self.tallies[row].repaired += int((mine & new).sum())
+        self.repaired_to = before

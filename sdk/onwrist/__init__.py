@@ -22,8 +22,8 @@ from onwrist_runtime.errors import (
 )
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.signals import Signal
 from onwrist_runtime.stream import Counters, Stream
-from onwrist_runtime.timeline import Signal
 
 __all__ = [
     "BundleError",

@@ -18,7 +18,7 @@ from onwrist.files import written_beside
 from onwrist.recording import Label, Recording
 from onwrist_runtime.manifest import Channel, Manifest, Task
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

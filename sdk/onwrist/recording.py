@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from onwrist_runtime.errors import RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 
 @dataclass(frozen=True, slots=True)

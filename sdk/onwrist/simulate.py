@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 RATES = {"ppg": 64.0, "acc_x": 32.0, "acc_y": 32.0, "acc_z": 32.0, "eda": 4.0, "temp": 4.0}
 STRESS_FROM, STRESS_TO = 0.45, 0.80  # of the duration

@@ -18,7 +18,7 @@ from onwrist_export.windows.examples import Examples
 from onwrist_export.windows.grids import cut_windows, load_grids, of_subjects, to_grid
 from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 STEP = "samples = 32\ncontext = 256\nsteps = 9000\n"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from toy_graphs import toy_outputs
 
 from onwrist_runtime import Model, Prediction, Signal, Stream
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.signals import resample
 
 EPOCH = 1_644_226_061.37
 RATES = {"ppg": 64.0, "acc_x": 32.0, "acc_y": 32.0}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onwrist_runtime import resampling
 from onwrist_runtime.clock import repaired
 from onwrist_runtime.resampling import lookahead, reach, resample_block
-from onwrist_runtime.timeline import resample_rows
+from onwrist_runtime.signals import resample_rows
 
 GRID = 25.0
 EPOCH = 1_644_226_061.37

@@ -10,7 +10,7 @@ import pytest
 from live import EPOCH, Push, facts, recording, run
 
 from onwrist_runtime import InputError, Model, Signal, load
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.signals import resample
 
 START = 1_644_226_000.0
 

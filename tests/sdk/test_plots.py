@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from onwrist import plots
 from onwrist.recording import Recording
 from onwrist_runtime.manifest import Manifest
-from onwrist_runtime.timeline import Signal, resample
+from onwrist_runtime.signals import Signal, resample
 
 
 @given(

@@ -16,7 +16,7 @@ import onwrist.readers
 from onwrist import readers
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import InputError, RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 NAMES = st.sampled_from(["ppg", "acc_x", "eda", "temp", "gyro_z", "ppg_2", "spo2"])
 SECONDS = st.floats(-1e6, 2e9).map(float)

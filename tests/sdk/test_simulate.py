@@ -13,7 +13,7 @@ from onwrist import readers
 from onwrist.recording import Recording
 from onwrist.simulate import RATES, simulate
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 
 def dominant_bpm(signal: Signal, start: float, end: float) -> float:

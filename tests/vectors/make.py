@@ -21,7 +21,7 @@ import numpy as np
 
 from onwrist_runtime.decision import decide
 from onwrist_runtime.manifest import Task
-from onwrist_runtime.timeline import Signal, resample
+from onwrist_runtime.signals import Signal, resample
 
 FILE = Path(__file__).with_name("host.json")
 GRID = 25.0

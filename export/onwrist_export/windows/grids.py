@@ -21,7 +21,7 @@ from onwrist_export.config import Config, TaskConfig
 from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Baseline as BaselineConfig
-from onwrist_runtime.timeline import LONGEST, resample
+from onwrist_runtime.signals import LONGEST, resample
 
 Run = Callable[[Mapping[str, NDArray[np.float32]]], Mapping[str, NDArray[np.generic]]]
 

@@ -22,7 +22,7 @@ from onwrist.recording import Recording
 from onwrist.simulate import simulate
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.timeline import resample
+from onwrist_runtime.signals import resample
 
 _RUNS = 500
 

@@ -29,8 +29,8 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.signals import Signal
 from onwrist_runtime.stream import Stream
-from onwrist_runtime.timeline import Signal
 
 _CHUNK = 65_536  # bytes that are read at once, if so many are there
 _BURST, _LONGEST_BURST = 1.0, 60.0  # seconds of a recording that are replayed at once

@@ -24,7 +24,7 @@ from onwrist.readers import npz
 from onwrist.readers.stress_predict import ACC_COUNTS_PER_G, heart_rate_labels
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 from onwrist_runtime.window import as_float32
 
 # File: the channel of each of its columns.

@@ -17,7 +17,7 @@ from onwrist.readers import npz
 from onwrist.readers.rates import estimate_rate
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import InputError, RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 FORMAT = 1
 _RESERVED = ("format", "subject", "events", "time")

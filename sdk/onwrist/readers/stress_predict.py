@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onwrist.readers import npz
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 
 ACC_COUNTS_PER_G = 64.0
 STRESS_LABELS = {0.0: "rest", 1.0: "stress"}

@@ -24,7 +24,7 @@ from onwrist.readers.columns import ALIASES, Column, find_columns
 from onwrist.readers.rates import estimate_rate
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import InputError, RecordingError
-from onwrist_runtime.timeline import Signal
+from onwrist_runtime.signals import Signal
 from onwrist_runtime.window import as_float32
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.resampling import reach
-from onwrist_runtime.timeline import Signal, resample
+from onwrist_runtime.signals import Signal, resample
 
 GRID = 25.0
 RATES = (4.0, 20.0, 25.0, 32.0, 64.0, 125.0)
