@@ -19,6 +19,7 @@ from onwrist_runtime import manifest_json
 from onwrist_runtime.errors import BundleError, InputError
 from onwrist_runtime.manifest import Baseline, Channel, Record, Task
 
+EXACT = 2**24  # up to here float32 counts every whole number
 DEFAULT = Path(__file__).with_name("wrist-himae.toml")
 
 
@@ -306,6 +307,12 @@ def _check_step(config: Config) -> None:
         raise InputError(
             f"step: samples must be a multiple of {least}, which one sample of the last stage "
             f"stands for, and divide the window's {window.samples}, not {step.samples}"
+        )
+    if window.samples // 2 * 255**2 > EXACT:
+        raise InputError(
+            f"step: a window of {window.samples} samples is too long for steps: sums of "
+            "squares of 8-bit numbers over it would not be exact in float32, and drift in a "
+            f"long stream; it may have {EXACT // 255**2 * 2} samples"
         )
     _above_zero("step: steps", step.steps)
     if step.context < 0 or step.context % step.samples:

@@ -265,6 +265,11 @@ def test_a_broken_configuration_says_what_is_wrong(
         (STEP, STEP.replace("= 256", "= 100"), "context must be a multiple of the step's 32"),
         (STEP, STEP.replace("= 256", "= -32"), "context must be a multiple .*, not -32"),
         (STEP, STEP.replace("= 9000", "= 0"), "step: steps must be above 0, not 0"),
+        (
+            "samples = 256",
+            "samples = 544",
+            "a window of 544 samples .* drift .* have 516 samples",
+        ),
         (STEP, "", "missing required field"),
         ('padding = "same"', 'padding = "full"', "Invalid enum value 'full'"),
     ],

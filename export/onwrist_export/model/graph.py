@@ -138,19 +138,6 @@ class DeployGraph(nn.Module):
             return rates, None
         return rates, torch.cat([self.statistics(values, observed, baseline), *found], dim=1)
 
-    def answer(
-        self,
-        means: Tensor,
-        deviations: Tensor,
-        x: Tensor,
-        values: Tensor,
-        observed: Tensor,
-        baseline: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
-        """The graph's outputs, from the same."""
-        rates, context = self.read(means, deviations, x, values, observed, baseline)
-        return means, *rates.values(), *self.classify(context)
-
     def classify(self, context: Tensor | None) -> list[Tensor]:
         """Probabilities (B, labels) of each class task."""
         return [head(context) for head in self.classes.values()]

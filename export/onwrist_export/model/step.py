@@ -150,7 +150,7 @@ class StepGraph(nn.Module):
         deviations = deviation(means, whole[:, embedding:] * self.share_of_squares)
 
         recent_values, recent_observed = recent[:, : self.channels], recent[:, self.channels :]
-        outputs = self.deploy.answer(
+        rates, context = self.deploy.read(
             means,
             deviations,
             window_x,
@@ -164,7 +164,7 @@ class StepGraph(nn.Module):
         small = torch.cat([x[..., -HISTORY[0] :].flatten(1), total], dim=1)
         past = recent[..., self.steps * self.step :].flatten(1)
         state = torch.cat([small, *kept_sums, self._pack(kept), past], dim=1)
-        return *outputs, state
+        return means, *rates.values(), *self.deploy.classify(context), state
 
     def _oldest(self, sums: Tensor, newest: list[Tensor], k: int) -> Tensor:
         """The sums of the step that leaves the window when the one after new step k comes."""
