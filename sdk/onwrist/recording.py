@@ -42,6 +42,7 @@ class Recording:
     signals : samples by channel name, each at its own rate, all on one clock.
     labels : spans with a known truth.
     events : button presses and the like, in seconds.
+    notes : what a reader repaired or left out, with counts, a sentence each.
 
     Raises
     ------
@@ -54,6 +55,7 @@ class Recording:
     signals: Mapping[str, Signal]
     labels: tuple[Label, ...] = ()
     events: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.signals:

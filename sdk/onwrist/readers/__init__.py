@@ -1,7 +1,7 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`.
+`stress_predict`, `fitbit_grid`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from onwrist.readers import empatica_e4, npz, own, stress_predict, table
+from onwrist.readers import empatica_e4, fitbit_grid, npz, own, stress_predict, table
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 
@@ -28,6 +28,7 @@ def read(
     *,
     columns: Mapping[str, str] | None = None,
     rates: Mapping[str, float] | None = None,
+    user: str | None = None,
 ) -> Recording:
     """Read one recording of any known format.
 
@@ -36,19 +37,25 @@ def read(
     columns : tables only: header by channel name (or "time"), with a unit in square
         brackets if it is another than the channel's, as in {"acc_x": "AccX [mg]"}.
     rates : tables only: native rate in Hz by channel, instead of the estimated one.
+    user : exports of several people only: whose recording.
 
     Raises
     ------
     RecordingError
         Nothing is there, it is of no known format, or it is damaged.
     InputError
-        `columns` or `rates` do not fit the file, or a package is missing to read it.
+        `columns`, `rates` or `user` do not fit the file, `user` is missing where there are
+        several people, or a package is missing to read it.
     """
     path = Path(path)
+    if (columns or rates) and path.suffix not in table.SUFFIXES:
+        raise InputError(f"{path}: columns and rates can be chosen for tables only")
+    if _is_fitbit_grid(path):
+        return fitbit_grid.read(path, user)
+    if user is not None:
+        raise InputError(f"{path}: holds one person, of whom none can be chosen")
     if path.suffix in table.SUFFIXES:
         return table.read(path, columns, rates)
-    if columns or rates:
-        raise InputError(f"{path}: columns and rates can be chosen for tables only")
     if path.suffix == ".npz":
         return _read_npz(path)
     if path.suffix == ".zip" or empatica_e4.is_e4_folder(path):
@@ -69,6 +76,8 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
         The folder has no recordings, or one of them cannot be read.
     """
     path = Path(path)
+    if _is_fitbit_grid(path):
+        return fitbit_grid.read_all(path)
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
         return [read(path)]
     found = _recordings_in(path)
@@ -112,6 +121,10 @@ def _recordings_in(folder: Path) -> list[Path]:
         if not each.name.startswith(".")
         and (empatica_e4.is_e4_folder(each) or (each.is_file() and each.suffix in suffixes))
     )
+
+
+def _is_fitbit_grid(path: Path) -> bool:
+    return path.suffix == ".npz" and fitbit_grid.is_fitbit_grid(npz.names(path))
 
 
 def _read_npz(path: Path) -> Recording:
