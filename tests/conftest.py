@@ -21,10 +21,13 @@ from onwrist_runtime.manifest import (
     Channel,
     Golden,
     Graph,
+    Group,
     Manifest,
+    Role,
     Stage,
     Step,
     Task,
+    Tokens,
 )
 
 # Examples are slow while other work runs on the machine; that is no failure.
@@ -135,6 +138,81 @@ def plain_parts() -> Parts:
         "parity.json": b"{}\n",
     }
     return _manifest(), members
+
+
+def _day_manifest() -> Manifest:
+    def channel(name: str, sensor: str, aggregation: Literal["mean", "sum"]) -> Channel:
+        return Channel(
+            name=name,
+            sensor=sensor,
+            rate=1 / 5 if name == "heart_rate" else 1 / 60,
+            unit="bpm" if name == "heart_rate" else "1",
+            polarity="up",
+            minimum=0.0,
+            maximum=300.0,
+            aggregation=aggregation,
+            normalization="standard",
+            offset=1.0,
+            scale=2.0,
+        )
+
+    outputs = ("embedding", "active_minutes", "imputed")
+    roles: tuple[Role, ...] = ("embed", "encode", "decode")
+    return Manifest(
+        format=FORMAT_VERSION,
+        name="toy-day",
+        version="1.0",
+        description="Graphs of a day that are small enough to calculate by hand.",
+        licence="Apache-2.0",
+        rate=1 / 60,
+        samples=1440,
+        channels=(
+            channel("steps", "activity", "sum"),
+            channel("intensity", "activity", "mean"),
+            channel("heart_rate", "heart_rate", "mean"),
+        ),
+        embedding=(
+            Stage(name="day", start=0, stop=4, stride=120, receptive_field=1440),
+            Stage(name="recent", start=4, stop=8, stride=120, receptive_field=1440),
+        ),
+        tasks=(
+            Task(
+                name="active_minutes",
+                kind="regression",
+                unit="min",
+                required={"steps": 0.05},
+                minimum_confidence=0.3,
+            ),
+        ),
+        graphs=tuple(
+            Graph(file=f"{role}.s8.onnx", format="onnx", activations="s8", role=role)
+            for role in roles
+        ),
+        tokens=Tokens(
+            patch=120,
+            groups=(
+                Group(name="activity", channels=("steps", "intensity"), least=1),
+                Group(name="heart", channels=("heart_rate",), least=30),
+            ),
+            width=4,
+            sizes=(6, 12, 24),
+            interpolated="heart_rate",
+        ),
+        golden=Golden(
+            file="golden.safetensors",
+            windows=4,
+            tolerance=dict.fromkeys(outputs, 1e-4),
+            loose=dict.fromkeys(outputs, 1e-3),
+        ),
+        members={},
+    )
+
+
+@pytest.fixture
+def plain_day_parts() -> Parts:
+    """A valid manifest of a bundle with tokens and members that are only bytes."""
+    manifest = _day_manifest()
+    return manifest, {name: name.encode() for name in manifest.files}
 
 
 def _with_golden(manifest: Manifest, graphs: dict[str, bytes], formats: list[str]) -> Parts:

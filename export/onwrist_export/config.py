@@ -15,7 +15,7 @@ import msgspec
 
 from onwrist_export.model.himae import HiMAEConfig
 from onwrist_export.model.normalize import Scaling
-from onwrist_runtime import manifest_json
+from onwrist_runtime import manifest_checks
 from onwrist_runtime.errors import BundleError, InputError
 from onwrist_runtime.manifest import Baseline, Channel, Record, Task
 
@@ -230,15 +230,15 @@ def check(config: Config) -> None:
     """
     channels, window = config.channels, config.window
     try:
-        manifest_json.check_identity(
+        manifest_checks.check_identity(
             config.name, config.version, config.description, config.licence
         )
-        manifest_json.check_window(window.rate, window.samples, len(channels))
-        manifest_json.check_channels(channels)
+        manifest_checks.check_window(window.rate, window.samples, len(channels))
+        manifest_checks.check_channels(channels)
         tasks = [_described(task) for task in config.tasks]
-        manifest_json.check_tasks(tasks, config.channel_names)
+        manifest_checks.check_tasks(tasks, config.channel_names)
         if config.baseline is not None:
-            manifest_json.check_baseline(config.baseline, window.samples)
+            manifest_checks.check_baseline(config.baseline, window.samples)
     except BundleError as error:
         raise InputError(str(error).removeprefix("manifest.json: ")) from None
     _check_numbers(config)

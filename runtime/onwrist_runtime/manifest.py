@@ -13,10 +13,12 @@ import msgspec
 FORMAT_VERSION = 1
 PARITY_FILE = "parity.json"
 CARD_FILE = "CARD.md"
-EMBEDDING = "embedding"
+EMBEDDING, IMPUTED = "embedding", "imputed"
 STATE, NEXT_STATE = "state", "next_state"
+TOKENS, SLOTS, ENCODED, PRESENT = "tokens", "slots", "encoded", "present"
+BEFORE, AFTER, CLOCK = "before", "after", "clock"
 
-Role = Literal["window", "step"]
+Role = Literal["window", "step", "embed", "encode", "decode"]
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -27,9 +29,11 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Channel(Record, frozen=True, kw_only=True):
     """One row of a window, with the scaling that the graph applies to it.
 
-    `normalization` is "window" (minimum and maximum of what is observed go to -1 and
-    1) or "fixed" ((x - offset) / scale, clipped to [-1, 1]). `rate` is the nominal
-    native sampling rate in Hz.
+    `aggregation` says what the samples become on the grid: "resample" to its points, or the
+    "mean" or "sum" of those from one grid point to the next. `normalization` is "window"
+    (minimum and maximum of what is observed go to -1 and 1), "fixed" ((x - offset) / scale,
+    clipped to [-1, 1]), "standard" ((x - offset) / scale) or "log" ((log(1 + x) - offset) /
+    scale). `rate` is the nominal native sampling rate in Hz.
     """
 
     name: str
@@ -39,7 +43,8 @@ class Channel(Record, frozen=True, kw_only=True):
     polarity: str
     minimum: float
     maximum: float
-    normalization: Literal["window", "fixed"]
+    aggregation: Literal["resample", "mean", "sum"] = "resample"
+    normalization: Literal["window", "fixed", "standard", "log"]
     offset: float = 0.0
     scale: float = 1.0
 
@@ -75,7 +80,9 @@ class Graph(Record, frozen=True, kw_only=True):
     """One model file: its format, the integer type of its activations, and its role.
 
     A "window" graph takes a whole window; a "step" graph takes what is new since the last
-    step and a state, and gives the outputs of the window that ends there.
+    step and a state, and gives the outputs of the window that ends there. Where a window is
+    a day of tokens, an "embed" graph makes them of its samples, an "encode" graph takes
+    those that there are, and a "decode" graph imputes every grid point from them.
     """
 
     file: str
@@ -99,6 +106,34 @@ class Step(Record, frozen=True, kw_only=True):
 
     samples: int
     state: int
+
+
+class Group(Record, frozen=True, kw_only=True):
+    """Channels that make a token together.
+
+    `least` is at how many grid points of a patch any of them must be observed for the patch
+    to be a token.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    least: int
+
+
+class Tokens(Record, frozen=True, kw_only=True):
+    """How a window of a day is cut into tokens: each group of channels in each patch.
+
+    Token t * len(groups) + g is of group g in patch t. `patch` counts grid points, `width`
+    the numbers of a token. `sizes` are the numbers of tokens that the encoder can take, the
+    last of them all. `interpolated` is the channel whose nearest observed grid points the
+    decoder is told; without it there is no decoder.
+    """
+
+    patch: int
+    groups: tuple[Group, ...]
+    width: int
+    sizes: tuple[int, ...]
+    interpolated: str | None = None
 
 
 class Member(Record, frozen=True, kw_only=True):
@@ -139,31 +174,75 @@ class Manifest(Record, frozen=True, kw_only=True):
     graphs: tuple[Graph, ...]
     baseline: Baseline | None = None
     step: Step | None = None
+    tokens: Tokens | None = None
     golden: Golden
     members: dict[str, Member]
 
-    def inputs(self, role: Role = "window") -> Shapes:
-        """Shape of each input of a graph by its name."""
-        channels, samples = len(self.channels), self.samples
-        if role == "step" and self.step is not None:
-            samples = self.step.samples
-        shapes: Shapes = dict.fromkeys(("values", "observed"), (1, channels, samples))
+    def sizes(self, role: Role) -> tuple[int, ...]:
+        """How many grid points, or tokens, the graphs of a role take: each is a variant."""
+        if self.tokens is not None and role == "embed":
+            return self.tokens.patch, self.samples
+        if self.tokens is not None and role == "encode":
+            return self.tokens.sizes
+        if self.step is not None and role == "step":
+            return (self.step.samples,)
+        return (self.samples,)
+
+    def inputs(self, role: Role = "window", size: int | None = None) -> Shapes:
+        """Shape of each input of a graph by its name, for its largest size if None is given.
+
+        Of the role "window" in a bundle of tokens: of all its graphs together.
+        """
+        size = self.sizes(role)[-1] if size is None else size
+        if self.tokens is not None and role == "encode":
+            return {TOKENS: (1, size, self.tokens.width), SLOTS: (1, size), CLOCK: (1, 1)}
+        channels = len(self.channels)
+        shapes: Shapes = dict.fromkeys(("values", "observed"), (1, channels, size))
+        if self.tokens is not None:
+            count = self.tokens.sizes[-1]
+            if role == "decode":
+                shapes = {ENCODED: (1, count, self.tokens.width), PRESENT: (1, count)} | shapes
+                shapes |= {BEFORE: (1, size), AFTER: (1, size)}
+            return shapes if role == "embed" else shapes | {CLOCK: (1, 1)}
         if self.baseline is not None:
             shapes["baseline"] = (1, channels, 3)
         if role == "step" and self.step is not None:
             shapes[STATE] = (1, self.step.state)
         return shapes
 
-    @property
-    def outputs(self) -> dict[str, tuple[int, int]]:
-        """Shape of each output of a window by its name, the embedding first.
+    def gives(self, role: Role = "window", size: int | None = None) -> Shapes:
+        """Shape of each output of a graph by its name, as `inputs`."""
+        size = self.sizes(role)[-1] if size is None else size
+        if self.tokens is not None and role == "embed":
+            count = size // self.tokens.patch * len(self.tokens.groups)
+            return {TOKENS: (1, count, self.tokens.width)}
+        if self.tokens is not None and role == "encode":
+            return self._answers | {ENCODED: (1, size, self.tokens.width)}
+        imputed: Shapes = {IMPUTED: (1, len(self.channels), self.samples)}
+        if role == "decode":
+            return imputed
+        if self.tokens is not None and self.tokens.interpolated is not None:
+            return self._answers | imputed
+        if role == "step" and self.step is not None:
+            return self._answers | {NEXT_STATE: (1, self.step.state)}
+        return self._answers
 
-        A step graph gives `next_state` besides, of the shape of `state`.
-        """
-        shapes = {EMBEDDING: (1, self.embedding[-1].stop)}
+    @property
+    def _answers(self) -> Shapes:
+        shapes: Shapes = {EMBEDDING: (1, self.embedding[-1].stop)}
         for task in self.tasks:
             shapes[task.name] = (1, 2 if task.kind == "regression" else len(task.labels))
         return shapes
+
+    @property
+    def outputs(self) -> Shapes:
+        """Shape of each output of a window by its name, the embedding first."""
+        return self.gives()
+
+    @property
+    def period(self) -> float:
+        """Seconds from one grid point to the next in a bundle with tokens: a whole number."""
+        return float(round(1 / self.rate))
 
     @property
     def files(self) -> tuple[str, ...]:

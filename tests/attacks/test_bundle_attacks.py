@@ -416,7 +416,7 @@ def _at(record: Any, path: tuple[Any, ...]) -> Any:
 def test_every_missing_field_is_refused(entries, refuse):
     whole = json.loads(entries[0][1])
     optional = {"offset", "scale", "unit", "labels", "any_of"}
-    optional |= {"role", "baseline", "step", "steps"}
+    optional |= {"role", "baseline", "step", "steps", "tokens", "aggregation"}
     paths = [p for p in _paths(whole) if p[-1] not in optional and "required" not in p[:-1]]
     paths = [p for p in paths if p[-2:-1] != ("any_of",)]
     assert len(paths) > 60
@@ -435,7 +435,7 @@ def test_every_extra_field_is_refused(entries, refuse):
 def test_every_mistyped_field_is_refused(entries, refuse):
     for path in _paths(json.loads(entries[0][1])):
         for wrong in (None, [[]], {"a": {}}, True, "\x00"):
-            if path[-1] in ("unit", "baseline", "step") and wrong is None:
+            if path[-1] in ("unit", "baseline", "step", "tokens") and wrong is None:
                 continue
 
             def lie(manifest, path=path, wrong=wrong):
@@ -470,6 +470,12 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("channels", 0, "minimum", 100.0), "not below maximum"),
         (_set("channels", 0, "scale", 0), "scale must be above 0"),
         (_set("channels", 0, "normalization", "zscore"), "Invalid enum value 'zscore'"),
+        (_set("channels", 0, "normalization", "log"), "not below 0, but its minimum is -100"),
+        (_set("channels", 0, "aggregation", "max"), "Invalid enum value 'max'"),
+        (_set("channels", 0, "aggregation", "sum"), "bundle without tokens it is resample"),
+        (_set("graphs", 1, "role", "embed"), "graphs that embed if and only if `tokens` is"),
+        (_set("tasks", 0, "name", "imputed"), "must not be called 'imputed'"),
+        (_set("tasks", 0, "name", "slots"), "must not be called 'slots'"),
         (_set("channels", 0, "rate", 0), "channel 'ppg': the rate must be from 0.001"),
         (_set("channels", 1, "rate", 50.0), "sensor 'acc' have the rates 50.0 and 32.0"),
         (_set("channels", 0, "rate", 1e9), "to 100000 Hz, not 1000000000"),
@@ -500,7 +506,7 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("tasks", 0, "required", "pgp", 0.5), "coverage is asked of 'pgp'.*ppg, acc_x"),
         (_set("tasks", 1, "any_of", "acc_x", 1.5), "between 0 and 1, not 1.5"),
         (_set("tasks", 0, "minimum_confidence", -0.1), "between 0 and 1"),
-        (_set("graphs", []), "at least one graph"),
+        (_set("graphs", []), "graphs of a window if and only if `tokens` is not given"),
         (_set("graphs", 1, "activations", "u8"), "two graphs are of the same kind"),
         (_set("graphs", 1, "file", "model.u8.onnx"), "file 'model.u8.onnx' appears twice"),
         (_set("graphs", 1, "file", "parity.json"), "file 'parity.json' appears twice"),
@@ -518,6 +524,89 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
 )
 def test_contradictions(entries, refuse, change, message):
     refuse(with_manifest(entries, change), message)
+
+
+@pytest.fixture
+def day_entries(plain_day_parts: Any, tmp_path: Path) -> Entries:
+    """As `entries`, of a bundle with tokens."""
+    path = tmp_path / "day.onwrist"
+    bundle.write(path, *plain_day_parts)
+    with zipfile.ZipFile(path) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def _without_decoder(manifest: dict[str, Any]) -> None:
+    manifest["graphs"] = manifest["graphs"][:2]
+    manifest["members"].pop("decode.s8.onnx")
+
+
+def _with_one_tflite(manifest: dict[str, Any]) -> None:
+    graph = manifest["graphs"][0] | {"file": "embed.tflite", "format": "tflite"}
+    manifest["graphs"].append(graph)
+    manifest["members"]["embed.tflite"] = {"bytes": 1, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("tokens", None), "in a bundle without tokens it is resample"),
+        (_set("tokens", "more", 1), "unknown field"),
+        (_set("baseline", {"seconds": 600, "samples": 60}), "neither a baseline nor a step"),
+        (_set("step", {"samples": 120, "state": 9}), "neither a baseline nor a step"),
+        (_set("rate", 0.016), r"whole seconds apart, not 62\.5"),
+        (_set("rate", 5e-324), "whole seconds apart, not inf"),
+        (_set("rate", 1 / 30), "windows of a day .* each 30 s"),
+        (_set("rate", 2.0), "whole seconds apart, not 0.5"),
+        (_set("samples", 1439), "not of 1439 grid points each 60 s"),
+        (_set("channels", 0, "aggregation", "resample"), "with tokens it is mean or sum"),
+        (_set("tokens", "patch", 0), "must divide the 1440 grid points.*not be 0"),
+        (_set("tokens", "patch", 100), "must divide the 1440 grid points.*not be 100"),
+        (_set("tokens", "patch", 1440), "and be less, not be 1440"),
+        (_set("tokens", "groups", []), "1 to 256 groups, not 0"),
+        (_set("tokens", "groups", 1, "name", "activity"), "group 'activity' appears twice"),
+        (_set("tokens", "groups", 1, "name", "../x"), "a group's name is '../x'"),
+        (_set("tokens", "groups", 1, "channels", []), "group 'heart' must have a channel"),
+        (_set("tokens", "groups", 1, "channels", ["steps"]), "every channel must be in one"),
+        (_set("tokens", "groups", 0, "channels", ["steps"]), "every channel must be in one"),
+        (_set("tokens", "groups", 1, "least", 0), "'heart': least must be from 1 to the 120"),
+        (_set("tokens", "groups", 1, "least", 121), "grid points of a patch, not 121"),
+        (_set("tokens", "width", 0), "width must be above 0"),
+        (_set("tokens", "width", 2**20), "24 tokens at most 4194304 numbers, not 1048576"),
+        (_set("tokens", "sizes", []), "1 to 16 sizes, not 0"),
+        (_set("tokens", "sizes", list(range(1, 25))), "1 to 16 sizes, not 24"),
+        (_set("tokens", "sizes", [12, 6, 24]), "must ascend .* not be 12, 6, 24"),
+        (_set("tokens", "sizes", [6, 6, 24]), "must ascend"),
+        (_set("tokens", "sizes", [0, 24]), "must ascend from above 0"),
+        (_set("tokens", "sizes", [6, 12]), "to all 24 tokens, not be 6, 12"),
+        (_set("tokens", "sizes", [24, 48]), "to all 24 tokens"),
+        (_set("tokens", "interpolated", "pulse"), "interpolated is 'pulse', but the channels"),
+        (_set("tokens", "interpolated", None), "graphs that decode if and only if"),
+        (_without_decoder, "graphs that decode if and only if `tokens.interpolated` is given"),
+        (_set("graphs", 1, "role", "window"), "graphs of a window if and only if"),
+        (_set("graphs", 2, "role", "step"), "graphs of a step if and only if"),
+        (_with_one_tflite, "graphs of tflite, but none that encode"),
+        (
+            _set("golden", "tolerance", {"embedding": 1, "active_minutes": 1}),
+            "must name.*imputed",
+        ),
+    ],
+)
+def test_contradictions_of_tokens(day_entries, refuse, change, message):
+    refuse(with_manifest(day_entries, change), message)
+
+
+def test_every_field_of_tokens_counts(day_entries, refuse):
+    whole = json.loads(day_entries[0][1])["tokens"]
+    for path in _paths(whole):
+        for wrong in ({"a": {}}, True, "\x00", [[]]):
+            lie = _set("tokens", *path, wrong)
+            refuse(with_manifest(day_entries, lie), "manifest.json")
+        if path[-1] not in ("interpolated", *range(9)):
+
+            def drop(manifest: dict[str, Any], path: tuple[Any, ...] = path) -> None:
+                _at(manifest["tokens"], path[:-1]).pop(path[-1])
+
+            refuse(with_manifest(day_entries, drop), "manifest.json")
 
 
 def test_a_manifest_of_many_names_is_refused_at_once(entries, refuse):
