@@ -1,7 +1,7 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`, `fitbit_grid`.
+`stress_predict`, `fitabase`, `fitbit_grid`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from onwrist.readers import empatica_e4, fitbit_grid, npz, own, stress_predict, table
+from onwrist.readers import empatica_e4, fitabase, fitbit_grid, npz, own, stress_predict, table
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 
 __all__ = ["read", "read_all", "write_recording"]
 
 _FORMATS = (
-    "an Empatica E4 export (folder or .zip), an .npz, or a .csv, .tsv or .parquet with a "
-    "time column"
+    "an Empatica E4 export (folder or .zip), a Fitabase export (folder), an .npz, or a .csv, "
+    ".tsv or .parquet with a time column"
 )
 
 
@@ -52,6 +52,8 @@ def read(
         raise InputError(f"{path}: columns and rates can be chosen for tables only")
     if _is_fitbit_grid(path):
         return fitbit_grid.read(path, user)
+    if fitabase.is_fitabase_folder(path):
+        return fitabase.read(path, user)
     if user is not None:
         raise InputError(f"{path}: holds one person, of whom none can be chosen")
     if path.suffix in table.SUFFIXES:
@@ -78,6 +80,8 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
     path = Path(path)
     if _is_fitbit_grid(path):
         return fitbit_grid.read_all(path)
+    if fitabase.is_fitabase_folder(path):
+        return fitabase.read_all(path)
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
         return [read(path)]
     found = _recordings_in(path)
