@@ -103,7 +103,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
 def _read(path: Path) -> _Export:
     files = _files(path)
     rows = {what: tables.read(_KINDS[what], files[what]) for what in _KINDS if what in files}
-    users = {str(user) for what in _SIGNALS if what in rows for user in set(rows[what].users)}
+    users = {user for what in _SIGNALS if what in rows for user in rows[what].users}
     if not users:
         raise RecordingError(f"{path}: no minutes and no heart rate of anybody in this export")
     return _Export(rows, tuple(sorted(users)))
@@ -140,7 +140,9 @@ def _recording(path: Path, export: _Export, user: str) -> Recording:
 
 def _of(rows: Rows, user: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Times (n,) and values (n, columns) of one user."""
-    mine = rows.users == user
+    if user not in rows.users:
+        return rows.times[:0], rows.values[:0]
+    mine = rows.owners == rows.users.index(user)
     return rows.times[mine], rows.values[mine]
 
 

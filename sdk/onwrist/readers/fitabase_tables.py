@@ -58,13 +58,15 @@ class Rows:
 
     Attributes
     ----------
-    users : (n,) of str.
+    users : whose rows there are, sorted.
+    owners : int64 (n,), index of each row's user.
     times : int64 (n,), local seconds counted as if they were UTC.
     values : float64 (n, columns), NaN where missing.
     notes : what was repaired in all of it.
     """
 
-    users: NDArray[np.str_]
+    users: tuple[str, ...]
+    owners: NDArray[np.int64]
     times: NDArray[np.int64]
     values: NDArray[np.float64]
     notes: tuple[str, ...]
@@ -81,20 +83,24 @@ def read(kind: Kind, paths: Sequence[Path]) -> Rows:
     """
     notes: list[str] = []
     parts = [_read_file(kind, path, notes) for path in paths]
-    users = np.concatenate([part[0] for part in parts])
-    times = np.concatenate([part[1] for part in parts])
-    values = np.concatenate([part[2] for part in parts])
-    _, codes = np.unique(users, return_inverse=True)
-    order = np.lexsort((times, codes))
-    users, times, values = users[order], times[order], values[order]
-    again = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    users = tuple(sorted({user for names, _, _, _ in parts for user in names}))
+    owners = np.concatenate(
+        [np.array([users.index(x) for x in names], np.int64)[k] for names, k, _, _ in parts]
+    )
+    times = np.concatenate([part[2] for part in parts])
+    values = np.concatenate([part[3] for part in parts])
+    order = np.lexsort((times, owners))
+    owners, times, values = owners[order], times[order], values[order]
+    again = (owners[1:] == owners[:-1]) & (times[1:] == times[:-1])
     same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
     if (clash := again & ~same.all(axis=1)).any():
-        _refuse(kind, paths, users, times, clash)
+        first = int(clash.argmax()) + 1
+        whose = f"{users[owners[first]]} at {stamp(times[first])}"
+        _refuse(kind, paths, int(clash.sum()), whose, times)
     if again.any():
         notes.append(f"{kind.name}: {again.sum():,} rows that are there twice were merged")
     once = np.concatenate((np.ones(min(1, len(times)), np.bool_), ~again))
-    return Rows(users[once], times[once], values[once], tuple(notes))
+    return Rows(users, owners[once], times[once], values[once], tuple(notes))
 
 
 def stamp(seconds: float) -> str:
@@ -103,28 +109,23 @@ def stamp(seconds: float) -> str:
 
 
 def _refuse(
-    kind: Kind,
-    paths: Sequence[Path],
-    users: NDArray[np.str_],
-    times: NDArray[np.int64],
-    clash: NDArray[np.bool_],
+    kind: Kind, paths: Sequence[Path], count: int, first: str, times: NDArray[np.int64]
 ) -> None:
-    first = int(clash.argmax()) + 1
     why = "overlapping exports, or a clock that went back"
     if kind.period == 1 and not (times % 60).any():
         why = "no time has seconds, so a spreadsheet has dropped them; export the file again"
     raise RecordingError(
-        f"{', '.join(map(str, paths))}: {clash.sum():,} rows contradict another of the same "
-        f"user and time, first {users[first]} at {stamp(times[first])}: {why}"
+        f"{', '.join(map(str, paths))}: {count:,} rows contradict another of the same user "
+        f"and time, first {first}: {why}"
     )
 
 
 def _read_file(
     kind: Kind, path: Path, notes: list[str]
-) -> tuple[NDArray[np.str_], NDArray[np.int64], NDArray[np.float64]]:
-    """Users (n,), times (n,) and values (n, columns) in the order of the file."""
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Users, index of each row's user, times and values in the order of the file."""
     table = _load(kind, path, notes)
-    users = _ids(path, table["Id"])
+    users, owners = _ids(path, table["Id"])
     times = _seconds(kind, path, table[kind.time])
     columns = [_numbers(path, name, table[name]) for name in kind.columns]
     values = np.stack(columns, axis=1)
@@ -138,7 +139,7 @@ def _read_file(
         values[strange] = np.nan
     if not len(times):
         notes.append(f"{path.name}: no rows")
-    return users, times, values
+    return users, owners, times, values
 
 
 def _load(kind: Kind, path: Path, notes: list[str]) -> Any:
@@ -207,18 +208,17 @@ def _unique(header: Sequence[str]) -> list[str]:
     return [name if header.index(name) == k else f"{name}#{k}" for k, name in enumerate(header)]
 
 
-def _ids(path: Path, column: Any) -> NDArray[np.str_]:
+def _ids(path: Path, column: Any) -> tuple[list[str], NDArray[np.int64]]:
+    """The users of a file, and the index of each row's (n,)."""
     codes = column.dictionary_encode()
-    names = [str(name or "").strip() for name in codes.dictionary.to_pylist()]
-    for name in ("",) * bool(codes.null_count) + tuple(names):
+    names = [str(name).strip() for name in codes.dictionary.to_pylist()]
+    for name in [""] * (codes.null_count > 0) + names:
         if not re.fullmatch(r"\w[\w-]*", name):
             why = (
                 "; a spreadsheet has rounded it, export the file again" if "E+" in name else ""
             )
             raise RecordingError(f"{path}: {name[:40]!r} where an Id belongs{why}")
-    if not names:
-        return np.zeros(0, np.str_)
-    return np.asarray(np.array(names)[codes.indices.to_numpy()])
+    return names, np.asarray(codes.indices.to_numpy(), np.int64)
 
 
 def _seconds(kind: Kind, path: Path, column: Any) -> NDArray[np.int64]:
