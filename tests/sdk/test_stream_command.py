@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from onwrist import InputError, Model, Prediction, Recording, Signal, load, readers
 from onwrist.cli import main
 from onwrist.commands import output
-from onwrist.commands.stream import bursts
+from onwrist.commands.replay import bursts
 from onwrist.lines import LONGEST_LINE, Lines, Samples, together
 from onwrist.live import View
 from onwrist.simulate import simulate

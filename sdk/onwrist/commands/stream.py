@@ -8,33 +8,27 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import signal
 import sys
-import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
 
 import numpy as np
 
 import onwrist
 from onwrist import lines, live, readers
 from onwrist.commands import options, output
+from onwrist.commands.interrupt import Interrupt, Stopped
 from onwrist.commands.predict import check_recording
+from onwrist.commands.replay import rates_of, replay
 from onwrist.lines import Lines, Samples
-from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.signals import Signal
 from onwrist_runtime.stream import Stream
 
 _CHUNK = 65_536  # bytes that are read at once, if so many are there
-_BURST, _LONGEST_BURST = 1.0, 60.0  # seconds of a recording that are replayed at once
-_BURSTS_PER_SECOND = 20.0  # at most: who replays faster than that gets longer bursts
 
 Show = Callable[[Prediction], None]
 
@@ -112,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
             source = "lines on standard input"
         else:
             speed = arguments.speed or 1.0
-            arriving = _replay(stream, recording, speed, interrupt)
+            arriving = replay(stream, recording, speed, interrupt)
             pace = "as fast as it goes" if math.isinf(speed) else f"at {speed:g} x"
             source = f"{recording.name} {pace}"
             if not sys.stdout.isatty():
@@ -133,50 +127,6 @@ def run(arguments: argparse.Namespace) -> int:
     if stopped:
         raise KeyboardInterrupt
     return 0
-
-
-class Stopped(Exception):
-    """The user pressed Ctrl-C."""
-
-
-class Interrupt:
-    """Ctrl-C ends the wait for samples, or the next one: what has arrived is still used.
-
-    A second Ctrl-C ends the command wherever it is.
-    """
-
-    def __init__(self) -> None:
-        self._asked = self._waits = False
-
-    def __enter__(self) -> Interrupt:
-        self._before = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
-        if self._waits:
-            raise Stopped
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Inside, and nowhere else, Ctrl-C raises `Stopped`."""
-        self._waits = True
-        try:
-            if self._asked:
-                raise Stopped
-            yield
-        finally:
-            self._waits = False
 
 
 def _is_live(arguments: argparse.Namespace) -> bool:
@@ -214,9 +164,6 @@ def _shown(
         rows = output.Rows(model.manifest, origin)
         yield rows.add
         rows.end()
-
-
-# Lines
 
 
 def _from_lines(stream: Stream, reader: Lines, interrupt: Interrupt) -> Iterator[Prediction]:
@@ -261,61 +208,6 @@ def _push(stream: Stream, group: Sequence[Samples]) -> Iterator[Prediction]:
             yield from predictions
     else:
         yield from predictions
-
-
-# Recordings
-
-
-def rates_of(recording: Recording, manifest: Manifest) -> dict[str, float]:
-    """Native rates by sensor; the axes of one have the rate of the first."""
-    rates: dict[str, float] = {}
-    for channel in manifest.channels:
-        if channel.name in recording.signals:
-            rates.setdefault(channel.sensor, recording.signals[channel.name].rate)
-    return rates
-
-
-def bursts(
-    recording: Recording, channels: Collection[str], seconds: float
-) -> Iterator[tuple[float, dict[str, Signal]]]:
-    """The samples of some channels, seconds at a time, with the time when these are over."""
-    signals = {}
-    for name in recording.signals.keys() & channels:
-        given = recording.signals[name]
-        real = ~np.isnan(given.values)
-        if real.any():
-            signals[name] = Signal(given.values[real], given.times[real], given.rate)
-    taken = dict.fromkeys(signals, 0)
-    while True:
-        left = {name: signals[name].times[taken[name] :] for name in signals}
-        ahead = [float(times[0]) for times in left.values() if len(times)]
-        if not ahead:
-            return
-        # A gap is passed over at once, but its time passes for who waits.
-        until = recording.start + seconds * (1 + (min(ahead) - recording.start) // seconds)
-        burst = {}
-        for name, times in left.items():
-            part = slice(taken[name], taken[name] + int(times.searchsorted(until, "right")))
-            if part.start < part.stop:
-                whole = signals[name]
-                burst[name] = Signal(whole.values[part], whole.times[part], whole.rate)
-                taken[name] = part.stop
-        yield min(until, recording.end), burst
-
-
-def _replay(
-    stream: Stream, recording: Recording, speed: float, interrupt: Interrupt
-) -> Iterator[Prediction]:
-    seconds = min(max(_BURST, speed / _BURSTS_PER_SECOND), _LONGEST_BURST)
-    begun = time.monotonic()
-    for until, burst in bursts(recording, stream.coverage, seconds):
-        due = begun + (until - recording.start) / speed
-        with interrupt.waiting():
-            time.sleep(max(0.0, due - time.monotonic()))
-        yield from stream.push_recording(burst)
-
-
-# At the end
 
 
 def _check_arrived(stream: Stream, model: Model) -> None:
