@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from onwrist.readers.fitbit_grid import Person
 from onwrist_export.model.lsm2 import DAY

@@ -10,8 +10,6 @@ All masks are of shape (B, C, T): samples, channels, minutes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Generator, Tensor
 

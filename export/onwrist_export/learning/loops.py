@@ -33,7 +33,7 @@ MOMENTUM = 0.1  # of batch-norm statistics, PyTorch's own
 Batch = tuple[Tensor, Tensor, Tensor]  # values, observed, rate
 
 
-class _Scheduled(lightning.LightningModule):
+class Scheduled(lightning.LightningModule):
     def __init__(self, budget: Budget) -> None:
         super().__init__()
         self.budget = budget
@@ -75,7 +75,7 @@ class MaskedTask:
         return masked_loss(self.model(x * ~masked).float(), target, masked & (observed > 0))
 
 
-class MaskedAutoencoding(_Scheduled):
+class MaskedAutoencoding(Scheduled):
     """Pretraining: the masked task alone."""
 
     def __init__(self, task: MaskedTask, budget: Budget) -> None:
@@ -89,7 +89,7 @@ class MaskedAutoencoding(_Scheduled):
         return loss
 
 
-class RateTuning(_Scheduled):
+class RateTuning(Scheduled):
     """Encoder and rate head together, end to end, and the masked task beside them."""
 
     def __init__(self, task: MaskedTask, head: RateHead, budget: Tuning) -> None:
@@ -168,7 +168,7 @@ def pretrain(
     task = MaskedTask(model, normalize, config.pretrain, config.seed)
     examples = Examples(grids, config, config.pretrain.batch, None, config.seed)
     module = MaskedAutoencoding(task, config.pretrain)
-    losses = _fit(module, examples, config.pretrain.steps, progress)
+    losses = fit(module, examples, config.pretrain.steps, progress)
     settle(model, grids, config)
     return model, losses
 
@@ -214,11 +214,11 @@ def tune_rate(
         grids, config, budget.reconstruction_batch, None, config.seed, first_may_go=True
     )
     module = RateTuning(task, head, budget)
-    return _fit(module, Pairs(labelled, anything), budget.steps, progress)
+    return fit(module, Pairs(labelled, anything), budget.steps, progress)
 
 
-def _fit(
-    module: _Scheduled, examples: Examples | Pairs, steps: int, progress: bool
+def fit(
+    module: Scheduled, examples: IterableDataset, steps: int, progress: bool
 ) -> list[float]:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     module.train()

@@ -32,6 +32,7 @@ STEEPEST = 1.5  # score that the nearest-sighted head loses a patch of distance
 RECENT = 60.0  # minutes after which a token counts 1 / e in the recent mean
 REACH = 15  # minutes that heart rate is taken to look back and ahead at activity
 DRIVES = 16  # features of activity that the interpolation is corrected by
+MEMORY = 240.0  # minutes, at first
 NEAR = 2  # minutes on both sides that steady the ends of an interpolation
 
 
@@ -175,6 +176,8 @@ class Interpolation(nn.Module):
         super().__init__()
         self.look = nn.Conv1d(2 * others, DRIVES, 2 * REACH + 1, padding=REACH)
         self.explain = nn.Conv1d(DRIVES, 1, 1)
+        # how fast, in minutes, what is beside a gap loses its worth inside it
+        self.memory = nn.Parameter(torch.tensor(math.log(MEMORY)))
         self.register_buffer("near", torch.ones(1, 1, 2 * NEAR + 1), persistent=False)
 
     def forward(
@@ -201,6 +204,14 @@ class Interpolation(nn.Module):
         share = (minute - before) / (after - before).clamp(min=1)
         share = torch.where(before < 0, 1.0, torch.where(after > last, 0.0, share))
         between = left + (right - left) * share
+        usual = rest.sum(-1)
+        usual = (usual[:, 0] / usual[:, 1].clamp(min=1.0))[:, None]
+        away = torch.minimum(minute - before, after - minute)
+        away = torch.where(
+            before < 0, after - minute, torch.where(after > last, minute - before, away)
+        )
+        worth = torch.exp(-away * torch.exp(-self.memory))
+        between = usual + (between - usual) * worth
         return torch.where(seen > 0, x, explained + between)
 
 
@@ -275,6 +286,11 @@ class LSM2(nn.Module):
         x = x * self._scale + self._offset
         x = torch.where(self._log, torch.expm1(x.clamp(max=12.0)), x)
         return torch.maximum(torch.minimum(x, self._maximum), self._minimum)
+
+    @property
+    def zero(self) -> Tensor:
+        """What each channel is where its scale is at 0, in its unit: (C, 1)."""
+        return self.restore(torch.zeros(self.config.channels, 1))
 
     def there(self, seen: Tensor) -> Tensor:
         """Which tokens there are: bool (B, N) for seen minutes bool (B, C, T)."""
