@@ -6,12 +6,19 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
 
+from onwrist_export import config as windows
 from onwrist_export.config import Config, load_config
+from onwrist_export.days import config as days
+from onwrist_export.days.config import DayConfig, load_day_config
+from onwrist_runtime.errors import InputError
+
+C = TypeVar("C", Config, DayConfig)
+SHIPPED = {"wrist-himae": windows.DEFAULT, "day-lsm2": days.DEFAULT}
 
 
 def positive(text: str) -> int:
@@ -44,9 +51,9 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
-        type=Path,
-        metavar="TOML",
-        help="channels, tasks, split and budgets (default: those of wrist-himae)",
+        metavar="NAME_OR_TOML",
+        default="wrist-himae",
+        help="channels, tasks and budgets: wrist-himae (default), day-lsm2, or a TOML file",
     )
     parser.add_argument(
         "--step", action="store_true", help="the causal form, which streams run in steps"
@@ -67,9 +74,26 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def configured(arguments: argparse.Namespace, part: str) -> Config:
     """The configuration with the options applied, `--steps` to `part`; threads set."""
     torch.set_num_threads(arguments.threads)
-    config = load_config(arguments.config)
+    config = load_config(_file(arguments))
+    return _with_options(config.causal if arguments.step else config, arguments, part)
+
+
+def day_configured(arguments: argparse.Namespace, part: str) -> DayConfig | None:
+    """The same of a day model; None if the configuration is of another one."""
+    path = _file(arguments)
+    if not days.is_day_config(path):
+        return None
     if arguments.step:
-        config = config.causal
+        raise InputError("--step: a day model has no causal form; its streams need none")
+    torch.set_num_threads(arguments.threads)
+    return _with_options(load_day_config(path), arguments, part)
+
+
+def _file(arguments: argparse.Namespace) -> Path:
+    return SHIPPED.get(arguments.config, Path(arguments.config))
+
+
+def _with_options(config: C, arguments: argparse.Namespace, part: str) -> C:
     if arguments.seed is not None:
         config = msgspec.structs.replace(config, seed=arguments.seed)
     if arguments.steps is not None:

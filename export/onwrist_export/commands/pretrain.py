@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 
+from onwrist.readers.fitbit_grid import people
 from onwrist_export.commands.options import (
     add_output,
     add_recordings,
     add_training,
     command_line,
     configured,
+    day_configured,
     finish,
     say,
     watching,
 )
+from onwrist_export.days import learn
+from onwrist_export.days import store as days
+from onwrist_export.days.config import DayConfig
 from onwrist_export.learning import loops, store
 from onwrist_export.windows.grids import load_grids, of_subjects
 
@@ -25,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if (day := day_configured(arguments, "pretrain")) is not None:
+        return _days(arguments, day)
     config = configured(arguments, "pretrain")
     grids = load_grids(arguments.recordings, config)
     held = {*config.split.test, *config.split.validation}
@@ -36,3 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     loss = round(losses[-1], 5) if losses else None
     result = {"checkpoint": str(arguments.output), "masked_mse": loss, "subjects": subjects}
     return finish(arguments, result, f"wrote {arguments.output}; masked MSE at the end {loss}")
+
+
+def _days(arguments: argparse.Namespace, config: DayConfig) -> int:
+    persons = people(arguments.recordings)
+    say(f"pretraining on {len(persons)} people, {config.pretrain.steps} steps")
+    model, losses = learn.pretrain(persons, config, progress=watching())
+    days.save_pretrained(arguments.output, model, config, [command_line()])
+    loss = round(losses[-1], 5) if losses else None
+    subjects = [person.subject for person in persons]
+    result = {"checkpoint": str(arguments.output), "masked_huber": loss, "subjects": subjects}
+    return finish(arguments, result, f"wrote {arguments.output}; masked loss at the end {loss}")

@@ -8,17 +8,22 @@ from pathlib import Path
 import msgspec
 import torch
 
+from onwrist.readers.fitbit_grid import people
 from onwrist_export.commands.options import (
     add_output,
     add_recordings,
     add_training,
     command_line,
     configured,
+    day_configured,
     finish,
     say,
     watching,
 )
 from onwrist_export.config import Config
+from onwrist_export.days import probe
+from onwrist_export.days import store as days
+from onwrist_export.days.config import DayConfig
 from onwrist_export.learning import store, train
 from onwrist_export.model.himae import HiMAE
 from onwrist_export.windows.grids import load_grids
@@ -46,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if (day := day_configured(arguments, "probe")) is not None:
+        return _days(arguments, day)
     if arguments.heads:
         config = configured(arguments, "classify")
         made, commands = store.load_trained(arguments.heads)
@@ -97,3 +104,31 @@ def _require_same_rates(path: Path, made_with: Config, config: Config) -> None:
             f"{path} was trained for other rates than the configuration asks for; its class "
             "heads alone cannot be trained for these"
         )
+
+
+def _days(arguments: argparse.Namespace, config: DayConfig) -> int:
+    """The heads of a day model, on its frozen encoder."""
+    if arguments.encoder is None:
+        raise InputError("a day model's heads need a pretrained encoder: --encoder CHECKPOINT")
+    model, made, commands = days.load_pretrained(arguments.encoder)
+    if made.lsm2 != config.lsm2 or made.channels != config.channels:
+        raise InputError(f"{arguments.encoder} is of another day model than --config says")
+    given = probe.examples(people(arguments.recordings), model, config, config.seed)
+    say(f"fitting {config.probe.name} on {len(given.truth)} examples")
+    head, reached = probe.fit(given, config)
+    name = config.probe.name
+    trained = days.Trained(
+        msgspec.structs.replace(config, pretrain=made.pretrain),
+        model,
+        torch.nn.ModuleDict({name: head}),
+        {name: probe.LEAST_CONFIDENCE},
+        {name: reached},
+    )
+    days.save(arguments.output, trained, [*commands, command_line()])
+    result = {"checkpoint": str(arguments.output), name: reached}
+    return finish(
+        arguments,
+        result,
+        f"wrote {arguments.output}; {name}: error {reached['mae']:.2f} min, of the median "
+        f"{reached['mae_median']:.2f}, r2 {reached['r2']:.3f}, on people not fitted on",
+    )

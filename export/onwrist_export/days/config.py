@@ -109,6 +109,14 @@ class DayConfig(Record, kw_only=True):
         return [each.name for each in self.channels].index(channel)
 
 
+def is_day_config(path: Path) -> bool:
+    """Whether a TOML file describes a day model: it has groups of channels."""
+    try:
+        return "groups" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False  # who loads it says what is wrong
+
+
 def load_day_config(path: Path | None = None) -> DayConfig:
     """Read a configuration; the shipped one without a path.
 

@@ -24,44 +24,44 @@ from onwrist_runtime.errors import CheckpointError
 
 def save_pretrained(path: Path, model: HiMAE, config: Config, commands: list[str]) -> None:
     """Write an encoder with its decoder, and the commands that made it."""
-    header = {"kind": "pretrained", "config": _json(config), "commands": _json(commands)}
-    _write(path, model, header)
+    header = {"kind": "pretrained", "config": json(config), "commands": json(commands)}
+    write(path, model, header)
 
 
 def load_pretrained(path: Path) -> tuple[HiMAE, Config, list[str]]:
     """Read what `save_pretrained` wrote."""
-    header, tensors = _read(path, "pretrained")
-    config = _field(path, header, "config", Config)
+    header, tensors = read(path, "pretrained")
+    config = field(path, header, "config", Config)
     model = HiMAE(config.himae)
-    _fill(path, model, tensors)
-    return model.eval(), config, _field(path, header, "commands", list[str])
+    fill(path, model, tensors)
+    return model.eval(), config, field(path, header, "commands", list[str])
 
 
 def save_trained(path: Path, trained: Trained, commands: list[str]) -> None:
     """Write a graph with its heads and calibration, and the commands that made it."""
     header = {
         "kind": "trained",
-        "config": _json(trained.config),
-        "rules": _json(trained.rules),
-        "constants": _json(trained.constants),
-        "commands": _json(commands),
+        "config": json(trained.config),
+        "rules": json(trained.rules),
+        "constants": json(trained.constants),
+        "commands": json(commands),
     }
-    _write(path, trained.graph, header)
+    write(path, trained.graph, header)
 
 
 def load_trained(path: Path) -> tuple[Trained, list[str]]:
     """Read what `save_trained` wrote: the graph and the commands that made it."""
-    header, tensors = _read(path, "trained")
-    config = _field(path, header, "config", Config)
+    header, tensors = read(path, "trained")
+    config = field(path, header, "config", Config)
     graph = build_graph(config)
-    _fill(path, graph, tensors)
+    fill(path, graph, tensors)
     trained = Trained(
         config,
         graph.eval(),
-        _field(path, header, "rules", dict[str, RateRules]),
-        _field(path, header, "constants", dict[str, float]),
+        field(path, header, "rules", dict[str, RateRules]),
+        field(path, header, "constants", dict[str, float]),
     )
-    return trained, _field(path, header, "commands", list[str])
+    return trained, field(path, header, "commands", list[str])
 
 
 def kind(path: Path) -> str | None:
@@ -73,17 +73,20 @@ def kind(path: Path) -> str | None:
         return None
 
 
-def _json(value: object) -> str:
+def json(value: object) -> str:
+    """A header field."""
     return msgspec.json.encode(value).decode()
 
 
-def _write(path: Path, module: torch.nn.Module, header: dict[str, str]) -> None:
+def write(path: Path, module: torch.nn.Module, header: dict[str, str]) -> None:
+    """Write the weights of a module under a header."""
     tensors = {name: t.detach().contiguous() for name, t in module.state_dict().items()}
     with written_beside(path) as beside:
         beside.write_bytes(save(tensors, header))
 
 
-def _read(path: Path, expected: str) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+def read(path: Path, expected: str) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """Header and tensors of a checkpoint of the `expected` kind."""
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -98,14 +101,16 @@ def _read(path: Path, expected: str) -> tuple[dict[str, str], dict[str, torch.Te
     return header, tensors
 
 
-def _field(path: Path, header: dict[str, str], name: str, kind: Any) -> Any:
+def field(path: Path, header: dict[str, str], name: str, kind: Any) -> Any:
+    """What a field of the header holds."""
     try:
         return msgspec.json.decode(header[name], type=kind)
     except (KeyError, msgspec.DecodeError) as error:
         raise CheckpointError(f"{path}: {name!r} of its header is damaged: {error}") from None
 
 
-def _fill(path: Path, module: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+def fill(path: Path, module: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Put weights into the module that they are of."""
     try:
         module.load_state_dict(tensors)
     except RuntimeError as error:
