@@ -1,0 +1,1 @@
+"""What days.py measures, one module each: tasks, baselines, statistics, tables, figures."""
