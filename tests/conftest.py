@@ -12,6 +12,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import settings
 from numpy.typing import NDArray
+from toy_day import day_outputs, onnx_day, tflite_day
 from toy_graphs import onnx_graph, tflite_graph, toy_outputs
 
 from onwrist_runtime import bundle
@@ -329,4 +330,58 @@ def toy_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tflite_graph(manifest.outputs, len(manifest.channels), manifest.samples)
     path = tmp_path_factory.mktemp("toy") / "toy_tflite.onwrist"
     bundle.write(path, *_with_golden(manifest, {graph.file: built}, ["tflite"]))
+    return path
+
+
+def _day(graph_format: Literal["onnx", "tflite"]) -> Parts:
+    """The toy bundle of a day in one format, with days of several sizes as golden ones."""
+    plain = _day_manifest()
+    graphs = tuple(
+        Graph(
+            file=g.file if graph_format == "onnx" else f"{g.role}.tflite",
+            format=graph_format,
+            activations="s8",
+            role=g.role,
+        )
+        for g in plain.graphs
+    )
+    manifest = msgspec.structs.replace(plain, graphs=graphs)
+    make = onnx_day if graph_format == "onnx" else tflite_day
+    draw = np.random.default_rng(0)
+    shape = manifest.golden.windows, 3, manifest.samples
+    observed = draw.random(shape) < 0.7
+    for day, hidden in enumerate((0, 500, 900, 1250)):
+        observed[day, :, :hidden] = False
+    values = draw.integers(0, 20, shape).astype(np.float32) * observed
+    clock = np.arange(len(values), dtype=np.float32)[:, np.newaxis]
+    golden = {"values": values, "observed": observed.astype(np.uint8), "clock": clock}
+    days = [day_outputs(*day) for day in zip(values, observed, clock[:, 0], strict=True)]
+    for name in manifest.outputs:
+        golden[f"{graph_format}/{name}"] = np.concatenate([day[name] for day in days])
+    members = {graph.file: make(manifest, graph.role) for graph in graphs}
+    members["golden.safetensors"] = safetensors.numpy.save(golden)
+    return manifest, members | {"CARD.md": b"# toy\n", "parity.json": b"{}\n"}
+
+
+@pytest.fixture(scope="session")
+def day_parts() -> Parts:
+    """Manifest and members of a bundle with tokens, for ONNX Runtime."""
+    pytest.importorskip("onnxruntime")
+    return _day("onnx")
+
+
+@pytest.fixture(scope="session")
+def day_bundle(day_parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That bundle as a file."""
+    path = tmp_path_factory.mktemp("toy") / "day.onwrist"
+    bundle.write(path, *day_parts)
+    return path
+
+
+@pytest.fixture(scope="session")
+def day_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with tokens as a file, for LiteRT only."""
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path_factory.mktemp("toy") / "day_tflite.onwrist"
+    bundle.write(path, *_day("tflite"))
     return path

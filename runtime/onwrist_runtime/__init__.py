@@ -14,7 +14,7 @@ from onwrist_runtime.errors import (
     RecordingError,
 )
 from onwrist_runtime.model import Model, load
-from onwrist_runtime.prediction import ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction, TaskResult
 from onwrist_runtime.signals import Signal
 from onwrist_runtime.stream import Counters, Stream
 
@@ -24,6 +24,7 @@ __all__ = [
     "CheckpointError",
     "Counters",
     "EngineError",
+    "Imputed",
     "InputError",
     "Model",
     "ModelIdentity",

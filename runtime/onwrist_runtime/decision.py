@@ -25,13 +25,15 @@ def decide(
     Parameters
     ----------
     manifest : says what each task needs.
-    outputs : outputs of the graph by name; None where nothing was observed.
+    outputs : outputs of the graph by name; None where nothing was observed, or too little
+        for a token.
     coverage : share of observed grid points by channel.
     """
     results = {}
     for task in manifest.tasks:
         if outputs is None:
-            results[task.name] = _abstained(task, None, "nothing was observed")
+            little = "too little" if any(coverage.values()) else "nothing"
+            results[task.name] = _abstained(task, None, f"{little} was observed")
             continue
         reason = _lack_of_coverage(task, coverage)
         if reason is not None:

@@ -1,7 +1,7 @@
-"""The engines: a graph of a bundle and its inputs by name in, outputs by name out.
+"""A bundle and a role in, the engine that runs its right graph on this processor out.
 
-An engine package is imported only here, when a model is loaded. Each engine hides
-nothing: it finds its tensors by name, checks them against the manifest, and runs.
+An engine package is imported only here, when a model is loaded. Its tensors are checked
+against the manifest before it runs. Of a day, one engine runs the graphs after each other.
 """
 
 from __future__ import annotations
@@ -9,21 +9,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.chain import Chain
 from onwrist_runtime.errors import BundleError, EngineError, InputError
-from onwrist_runtime.manifest import NEXT_STATE, STATE, Graph, Manifest, Role
+from onwrist_runtime.interpreters import Engine, Layouts, OnnxRuntime, TFLite
+from onwrist_runtime.manifest import Graph, Manifest, Role, Shapes
 from onwrist_runtime.processor import has_vnni
-
-Array = NDArray[np.float32]
 
 # By preference: the module to import, the format it runs, the extra that installs it.
 ENGINES = {
@@ -31,31 +26,6 @@ ENGINES = {
     "onnxruntime": ("onnxruntime", "onnx", "onnx"),
     "tflite-runtime": ("tflite_runtime.interpreter", "tflite", "tflite"),
 }
-
-
-class Engine(Protocol):
-    """What runs one graph of a bundle.
-
-    Attributes
-    ----------
-    name : "litert", "onnxruntime" or "tflite-runtime".
-    graph : name of the file that it runs.
-    threads : how many threads it may use.
-    """
-
-    name: str
-    graph: str
-    threads: int
-
-    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Outputs by name; the inputs are those of `Manifest.inputs`, all float32.
-
-        Raises
-        ------
-        EngineError
-            The engine fails on them.
-        """
-        ...
 
 
 def installed(name: str) -> bool:
@@ -89,7 +59,8 @@ def open_engine(
     engine : "litert", "onnxruntime" or "tflite-runtime"; None for the first of them that
         is installed and has a graph in the bundle.
     threads : how many threads the engine may use.
-    role : what the graph takes: a whole window, or one step of a stream.
+    role : what the graph takes: a whole window, or one step of a stream. The window of a
+        bundle with tokens is a day, which all of its graphs take after each other.
 
     Raises
     ------
@@ -109,18 +80,37 @@ def open_engine(
         if not candidates:
             raise EngineError(_nothing_usable(bundle))
         engine = candidates[0]
-    module_name, graph_format, extra = ENGINES[engine]
+    module_name, _, extra = ENGINES[engine]
     if not installed(engine):
         raise EngineError(f"{engine} is not installed: pip install 'onwrist[{extra}]'")
-    graph = _choose(bundle.manifest, graph_format, engine, role)
-    content = bundle.members[graph.file]
     module = _import(engine, module_name)
-    kind = OnnxRuntime if graph_format == "onnx" else TFLite
+    tokens = bundle.manifest.tokens
+    if tokens is not None and role == "window":
+        embed = _open(bundle, module, engine, threads, "embed")
+        encode = _open(bundle, module, engine, threads, "encode")
+        decode = None
+        if tokens.interpolated is not None:
+            decode = _open(bundle, module, engine, threads, "decode")
+        return Chain(bundle.manifest, embed, encode, decode)
+    return _open(bundle, module, engine, threads, role)
+
+
+def _open(
+    bundle: Bundle, module: ModuleType, engine: str, threads: int, role: Role
+) -> OnnxRuntime | TFLite:
+    manifest = bundle.manifest
+    graph = _choose(manifest, ENGINES[engine][1], engine, role)
+    content = bundle.members[graph.file]
+    opened: OnnxRuntime | TFLite
     try:
-        opened: OnnxRuntime | TFLite = kind(module, engine, graph.file, content, threads)
+        if graph.format == "onnx":
+            opened = OnnxRuntime(module, engine, graph.file, content, threads)
+        else:
+            sizes, sized = manifest.sizes(role), next(iter(manifest.inputs(role)))
+            opened = TFLite(module, engine, graph.file, content, threads, sizes, sized)
     except Exception as error:
         raise EngineError(f"{engine} cannot open {graph.file}: {error}") from error
-    _check_tensors(opened, bundle.manifest, role)
+    _check_tensors(opened, manifest, role)
     return opened
 
 
@@ -159,100 +149,36 @@ def _import(engine: str, module_name: str) -> ModuleType:
         raise EngineError(f"{engine} is installed but does not start: {error}") from error
 
 
-class OnnxRuntime:
-    """ONNX Runtime on the CPU."""
-
-    def __init__(
-        self, module: ModuleType, name: str, graph: str, content: bytes, threads: int
-    ) -> None:
-        self.name, self.graph, self.threads = name, graph, threads
-        options = module.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Threads that spin while they wait would empty a watch's battery.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        # On x86 it would otherwise run s8 convolutions in float between quantizers, whose
-        # last bits round to other integers than those of every other engine.
-        options.add_session_config_entry("session.qdqisint8allowed", "1")
-        self._session = module.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
-        self.inputs = _described(self._session.get_inputs())
-        self.outputs = _described(self._session.get_outputs())
-        self._names = list(self.outputs)
-
-    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        with _running(self):
-            results = self._session.run(self._names, inputs)
-        return dict(zip(self._names, results, strict=True))
-
-
-@contextmanager
-def _running(engine: Engine) -> Iterator[None]:
-    """Each engine fails with an exception of its own, or of any kind."""
-    try:
-        yield
-    except Exception as error:
-        raise EngineError(f"{engine.name} failed on {engine.graph}: {error}") from error
-
-
-def _described(tensors: Sequence[Any]) -> dict[str, tuple[Any, ...]]:
-    return {
-        tensor.name: (tensor.type.replace("tensor(float)", "float32"), *tensor.shape)
-        for tensor in tensors
-    }
-
-
-class TFLite:
-    """LiteRT or tflite-runtime, which share their interface.
-
-    An interpreter holds one set of tensors, so calls from several threads take turns.
-    """
-
-    def __init__(
-        self, module: ModuleType, name: str, graph: str, content: bytes, threads: int
-    ) -> None:
-        self.name, self.graph, self.threads = name, graph, threads
-        self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
-        self._interpreter.allocate_tensors()
-        inputs = self._interpreter.get_input_details()
-        outputs = self._interpreter.get_output_details()
-        self.inputs = {t["name"]: _layout(t) for t in inputs}
-        self.outputs = {t["name"]: _layout(t) for t in outputs}
-        self._index = {t["name"]: t["index"] for t in (*inputs, *outputs)}
-        self._lock = threading.Lock()
-
-    def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        interpreter, index = self._interpreter, self._index
-        with self._lock, _running(self):
-            for name, tensor in inputs.items():
-                interpreter.set_tensor(index[name], tensor)
-            interpreter.invoke()
-            return {name: interpreter.get_tensor(index[name]) for name in self.outputs}
-
-
-def _layout(tensor: Mapping[str, Any]) -> tuple[Any, ...]:
-    return np.dtype(tensor["dtype"]).name, *(int(size) for size in tensor["shape"])
-
-
 def _check_tensors(engine: OnnxRuntime | TFLite, manifest: Manifest, role: Role) -> None:
-    inputs = {name: ("float32", *shape) for name, shape in manifest.inputs(role).items()}
-    outputs: dict[str, tuple[Any, ...]] = {
-        name: ("float32", *shape) for name, shape in manifest.outputs.items()
-    }
-    if role == "step":
-        outputs[NEXT_STATE] = inputs[STATE]
-    for kind, has, must in (
-        ("inputs", engine.inputs, inputs),
-        ("outputs", engine.outputs, outputs),
-    ):
-        if has != must:
-            raise BundleError(
-                f"{engine.graph} has the {kind} {_listed(has)}, but the manifest describes "
-                f"{_listed(must)}"
+    """Every variant takes and gives what the manifest describes for its size."""
+    for size in manifest.sizes(role):
+        inputs, outputs = engine.layouts(size)
+        for kind, has, shapes in (
+            ("inputs", inputs, manifest.inputs),
+            ("outputs", outputs, manifest.gives),
+        ):
+            must = {name: ("float32", *shape) for name, shape in shapes(role, size).items()}
+            if len(manifest.sizes(role)) > 1:
+                has = _sized(has, must, shapes(role, 0))
+            if has != must:
+                raise BundleError(
+                    f"{engine.graph} has the {kind} {_listed(has)}, but the manifest describes "
+                    f"{_listed(must)}"
+                )
+
+
+def _sized(has: Layouts, must: Layouts, unsized: Shapes) -> Layouts:
+    """The layouts with numbers for the symbolic dimensions, where these go with the size."""
+    filled = dict(has)
+    for name in has.keys() & must.keys():
+        if len(has[name]) == len(must[name]):
+            fixed = (None, *unsized[name])
+            filled[name] = tuple(
+                wanted if not isinstance(own, int) and wanted != same else own
+                for own, wanted, same in zip(has[name], must[name], fixed, strict=True)
             )
+            filled[name] = (has[name][0], *filled[name][1:])
+    return filled
 
 
 def _listed(tensors: Mapping[str, tuple[Any, ...]]) -> str:

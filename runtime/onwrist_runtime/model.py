@@ -16,13 +16,16 @@ from onwrist_runtime import bundle as bundles
 from onwrist_runtime import saved
 from onwrist_runtime.baseline import as_input
 from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.chain import Chain
+from onwrist_runtime.days import Days
 from onwrist_runtime.decision import decide
-from onwrist_runtime.engines import Engine, open_engine, steps
+from onwrist_runtime.engines import open_engine, steps
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import EMBEDDING, Manifest
+from onwrist_runtime.interpreters import Engine
+from onwrist_runtime.manifest import EMBEDDING, IMPUTED, Manifest
 from onwrist_runtime.named import NamedSamples, on_grid
-from onwrist_runtime.prediction import ModelIdentity, Prediction
-from onwrist_runtime.rolling import Runner
+from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction
+from onwrist_runtime.rolling import Rolling, Runner
 from onwrist_runtime.settings import Mode, Settings, hop_samples, settings_of
 from onwrist_runtime.signals import Signal, as_times, check_time
 from onwrist_runtime.stream import Stream
@@ -110,6 +113,9 @@ class Model:
         observed: ArrayLike | None = None,
         start: float | None = None,
         baseline: ArrayLike | None = None,
+        *,
+        midnight: float | None = None,
+        impute: bool | None = None,
     ) -> Prediction:
         """Predict on one window.
 
@@ -120,9 +126,14 @@ class Model:
             is (n,), a sensor of several channels is (n, channels); all begin together,
             and what is not named, or not as long as the window, is missing.
         observed : bool (channels, samples), only with values on the grid.
-        start : when the window begins, float64 seconds; only given back.
+        start : when the window begins, float64 seconds; only given back. Of a day it is
+            needed, and the window begins at a patch, counted from midnight.
         baseline : (channels, 2), the wearer's running mean and scale as `Stream.baseline`
             gives them, NaN where unknown; only for a bundle that takes one.
+        midnight : any local midnight on the clock of `start`, 0 if None: local time needs
+            none. Only for a bundle with tokens.
+        impute : whether to give the window without gaps, which is the default; only for a
+            bundle that can.
 
         Raises
         ------
@@ -133,9 +144,13 @@ class Model:
             if observed is not None:
                 raise InputError("with samples by name, mark what is missing by NaN")
             values, observed = on_grid(self.manifest, values)
-        array, seen = check(values, observed, self.channels, self.window_samples)
-        time = None if start is None else check_time(start)
+        zero, asked = self._midnight(midnight), self._impute(impute, True)
+        day = self._chain is not None
+        array, seen = check(values, observed, self.channels, self.window_samples, day)
         known = self._unknown if baseline is None else self._baseline(baseline)
+        if self._chain is not None:
+            return self._day(self._chain, array, seen, start, zero, asked)
+        time = None if start is None else check_time(start)
         if seen is self._whole:
             ones, coverage = self._all_ones, self._full
         else:
@@ -151,6 +166,9 @@ class Model:
         values: ArrayLike,
         observed: ArrayLike | None = None,
         starts: ArrayLike | None = None,
+        *,
+        midnight: float | None = None,
+        impute: bool | None = None,
     ) -> list[Prediction]:
         """Predict on several windows.
 
@@ -159,6 +177,7 @@ class Model:
         values : float32 (windows, channels, samples), as in `predict`.
         observed : bool, the same shape.
         starts : float64 (windows,), seconds.
+        midnight, impute : as in `predict`.
 
         Raises
         ------
@@ -179,10 +198,15 @@ class Model:
             _each_window("starts", times, len(array)),
             strict=True,
         )
-        return [self.predict(*window) for window in windows]
+        return [self.predict(*w, midnight=midnight, impute=impute) for w in windows]
 
     def predict_recording(
-        self, signals: Mapping[str, Signal], hop: float | None = None
+        self,
+        signals: Mapping[str, Signal],
+        hop: float | None = None,
+        *,
+        midnight: float | None = None,
+        impute: bool | None = None,
     ) -> Iterator[Prediction]:
         """Predict on a recording of any length, one window every hop.
 
@@ -190,32 +214,46 @@ class Model:
         after the earliest sample, and only whole ones are given. A recording that is
         shorter than one window gives exactly one, whose rest is unobserved.
 
+        Of a bundle with tokens: one for each local day that has a sample, the first and the
+        last as well, whose rest is unobserved.
+
         Parameters
         ----------
         signals : what was recorded, by channel; other names are not used.
         hop : seconds from one window to the next, taken to the nearest grid point; half
-            a window if None.
+            a window if None. Not for days.
+        midnight, impute : as in `predict`.
 
         Raises
         ------
         InputError
-            None of the channels was recorded, or the hop is not positive.
+            None of the channels was recorded, or an option cannot be used.
         """
         rates = {channel.name: channel.rate for channel in self.manifest.channels}
         if isinstance(signals, Mapping):
             own = {name: s.rate for name, s in signals.items() if isinstance(s, Signal)}
             rates |= {name: rate for name, rate in own.items() if name in rates}
-        settings = Settings(
-            "window", hop_samples(self.manifest, "window", hop), 0.0, tuple(rates.values())
-        )
-        stream = Stream(self.manifest, settings, self._runner("window"), self.hash)
+        zero, asked = self._midnight(midnight), self._impute(impute, True)
+        if self._chain is None:
+            samples = hop_samples(self.manifest, "window", hop)
+        elif hop is None:
+            samples = self.window_samples
+        else:
+            raise InputError(
+                f"{self.name} {self.version} predicts once for each day of a recording; for "
+                "a hop push the recording to a stream: stream(hop=...).push_recording(signals)"
+            )
+        settings = Settings("window", samples, 0.0, tuple(rates.values()), zero, asked)
+        stream = Stream(self.manifest, settings, self._roll, self.hash)
         predictions = stream.push_recording(signals)
 
         def rest() -> Iterator[Prediction]:
             yield from predictions
             yield from stream.flush(at_least_one=True)
 
-        return rest()
+        if self._chain is None:
+            return rest()
+        return (day for day in rest() if any(day.coverage.values()))
 
     def stream(
         self,
@@ -223,18 +261,24 @@ class Model:
         lateness: float = 2.0,
         mode: Mode | None = None,
         rates: Mapping[str, float] | None = None,
+        midnight: float | None = None,
+        impute: bool | None = None,
     ) -> Stream:
         """Begin a stream of samples as they arrive.
 
         Parameters
         ----------
         hop : seconds from one prediction to the next, taken to the nearest grid point; one
-            step, or half a window, if None.
+            step, or half a window, if None. Of days: whole patches, one if None; hops are
+            counted from midnight, and the first one that ends after the first sample gives
+            the first prediction.
         lateness : seconds that a sample may be older than the newest one of all sensors and
             still count. Predictions wait as long.
         mode : "step" for the bundle's step graph, "window" for whole windows; None for steps
             where the bundle has a graph of them that the engine can run.
         rates : nominal native rate in Hz by channel or sensor, where it is not the bundle's.
+        midnight : any local midnight on the clock of the samples, as in `predict`.
+        impute : whether to give days without gaps; False if None.
 
         Raises
         ------
@@ -253,8 +297,9 @@ class Model:
                 f"{self.engine.name} has no step graph in {self.name} {self.version}: use "
                 "mode='window'"
             )
-        settings = settings_of(self.manifest, mode, hop, lateness, rates)
-        return Stream(self.manifest, settings, self._runner(mode), self.hash)
+        zero, asked = self._midnight(midnight), self._impute(impute, False)
+        settings = settings_of(self.manifest, mode, hop, lateness, rates, zero, asked)
+        return Stream(self.manifest, settings, self._roll, self.hash)
 
     def restore_stream(self, blob: bytes) -> Stream:
         """Go on with a stream from what its `save` gave, in this process or another.
@@ -267,12 +312,19 @@ class Model:
             The stream goes by steps, which cannot be run here.
         """
         record = saved.read(blob, self.bundle)
-        runner = self._runner(record.mode)
-        return Stream(self.manifest, record.settings, runner, self.hash, record)
+        return Stream(self.manifest, record.settings, self._roll, self.hash, record)
 
-    def _runner(self, mode: Mode) -> Runner:
-        engine = self.engine if mode == "window" else self._step_engine
-        return Runner(engine.run, self._answer)
+    def _roll(self, settings: Settings) -> Rolling | Days:
+        """What turns the grid of a stream into predictions."""
+        if self._chain is not None:
+            return Days(len(self.channels), settings, self._chain, self._answer)
+        engine = self.engine if settings.mode == "window" else self._step_engine
+        return Rolling(self.manifest, settings, Runner(engine.run, self._answer))
+
+    @property
+    def _chain(self) -> Chain | None:
+        """The graphs of a day, in a bundle with tokens."""
+        return self.engine if isinstance(self.engine, Chain) else None
 
     @cached_property
     def _step_engine(self) -> Engine:
@@ -281,13 +333,43 @@ class Model:
         prove(self.bundle, opened)
         return opened
 
+    def _day(
+        self,
+        chain: Chain,
+        array: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        start: float | None,
+        midnight: float,
+        impute: bool,
+    ) -> Prediction:
+        """Predict on a day that begins at a patch."""
+        if start is None:
+            raise InputError(
+                f"{self.name} {self.version} asks for the time of day: say when the window "
+                "begins by start=, in seconds of local time, or with midnight="
+            )
+        time = check_time(start)
+        clock = chain.cut.clock(time, midnight)
+        outputs = None
+        if chain.cut.present(seen).any():
+            tokens = chain.embed(array, seen)
+            outputs = chain.answer(tokens, array, seen, clock, impute)
+        return self._answer(outputs, shares(seen), time, array, seen)
+
     def _answer(
         self,
         outputs: Mapping[str, NDArray[np.float32]] | None,
         shares: Sequence[float],
         start: float | None,
+        values: NDArray[np.float32] | None = None,
+        observed: NDArray[np.bool_] | None = None,
     ) -> Prediction:
+        """The prediction of a window; of a day its values and observed make it whole."""
         coverage = dict(zip(self.channels, shares, strict=True))
+        imputed = None
+        if outputs is not None and IMPUTED in outputs and observed is not None:
+            assert values is not None
+            imputed = Imputed(np.where(observed, values, outputs[IMPUTED][0]), observed)
         return Prediction(
             decide(self.manifest, outputs, coverage),
             coverage,
@@ -295,7 +377,28 @@ class Model:
             start,
             None if start is None else start + self.window_samples / self.rate,
             self._identity,
+            imputed,
         )
+
+    def _midnight(self, given: float | None) -> float:
+        if given is None:
+            return 0.0
+        if self._chain is None:
+            raise InputError(
+                f"{self.name} {self.version} does not ask for the time of day: leave out "
+                "midnight"
+            )
+        return check_time(given)
+
+    def _impute(self, given: bool | None, usual: bool) -> bool:
+        able = self._chain is not None and self._chain.imputes
+        if given is None:
+            return usual and able
+        if not isinstance(given, bool):
+            raise InputError(f"impute must be True, False or None, not {given!r}")
+        if not able:
+            raise InputError(f"{self.name} {self.version} cannot impute: leave out impute")
+        return given
 
     def _baseline(self, given: ArrayLike) -> dict[str, NDArray[np.float32]]:
         if self.manifest.baseline is None:

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from onwrist_runtime.arrivals import columns
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.minutes import Minutes
 from onwrist_runtime.resampling import SAME_TIME
+from onwrist_runtime.sensors import sums_of
 from onwrist_runtime.settings import rows_of
 from onwrist_runtime.signals import Signal, check_rate, resample_rows
 from onwrist_runtime.window import as_float32
@@ -43,10 +45,16 @@ def on_grid(
         try:
             array, rate = _samples(samples, len(rows), manifest.samples / manifest.rate)
             signals = [Signal.regular(column, rate) for column in array.T]
-            axes = np.stack([signal.values for signal in signals])
-            values[rows], observed[rows] = resample_rows(
-                signals[0].times, axes, rate, manifest.rate, 0, manifest.samples
-            )
+            axes, times = np.stack([signal.values for signal in signals]), signals[0].times
+            sums = sums_of(manifest, rows)
+            if sums is None:
+                values[rows], observed[rows] = resample_rows(
+                    times, axes, rate, manifest.rate, 0, manifest.samples
+                )
+            else:
+                values[rows], observed[rows] = Minutes(manifest.period, 0.0).aggregate(
+                    times, axes, sums, 0, manifest.samples
+                )
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
     return values, observed

@@ -44,6 +44,21 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Imputed:
+    """A window without gaps.
+
+    Attributes
+    ----------
+    values : float32 (channels, samples), in the channels' units: what was observed where it
+        was, and output of the model elsewhere.
+    observed : bool (channels, samples); where it is False a value is output of the model.
+    """
+
+    values: NDArray[np.float32]
+    observed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """The results of one window.
 
@@ -55,6 +70,8 @@ class Prediction:
         observed.
     start, end : float64 seconds on the recording's clock; None if unknown.
     model : which bundle it came from.
+    imputed : the window without gaps, where it was asked for and the bundle has a decoder;
+        None also when nothing was observed.
     """
 
     tasks: Mapping[str, TaskResult]
@@ -63,6 +80,7 @@ class Prediction:
     start: float | None
     end: float | None
     model: ModelIdentity
+    imputed: Imputed | None = None
 
     def __getitem__(self, task: str) -> TaskResult:
         try:

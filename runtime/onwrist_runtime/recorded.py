@@ -36,13 +36,14 @@ class Track:
 
 
 def check_recording(
-    signals: Mapping[str, Signal], rates: Mapping[str, float], newest: float
+    signals: Mapping[str, Signal], rates: Mapping[str, float | None], newest: float
 ) -> dict[str, Signal]:
     """The signals that a stream uses: those of its channels that have samples.
 
     Parameters
     ----------
-    rates : nominal native rate of each channel of the model.
+    rates : nominal native rate of each channel of the model; None where any will do, as
+        nothing is resampled.
     newest : the newest stamp that the stream has seen; -inf before the first.
 
     Raises
@@ -61,10 +62,11 @@ def check_recording(
                 f"{name!r} is a {type(signal).__name__}; a recording is made of signals: "
                 "Signal(values, times, rate) or Signal.regular(values, rate)"
             )
-        if abs(signal.rate / rates[name] - 1) > SAME_RATE:
+        rate = rates[name]
+        if rate is not None and abs(signal.rate / rate - 1) > SAME_RATE:
             raise InputError(
                 f"{name!r} was recorded at {signal.rate:g} Hz, but this stream takes it at "
-                f"{rates[name]:g} Hz; make one with stream(rates={{{name!r}: {signal.rate:g}}})"
+                f"{rate:g} Hz; make one with stream(rates={{{name!r}: {signal.rate:g}}})"
             )
     used = {name: signal for name, signal in used.items() if _has_samples(signal)}
     if not used:

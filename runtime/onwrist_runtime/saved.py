@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.days import Days
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.rolling import Rolling
@@ -63,6 +64,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hop: int
     lateness: float
     rates: tuple[float, ...]
+    midnight: float
+    impute: bool
     newest: float
     origin: int | None
     finished: bool
@@ -79,11 +82,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.mode, self.hop, self.lateness, self.rates)
+        return Settings(
+            self.mode, self.hop, self.lateness, self.rates, self.midnight, self.impute
+        )
 
 
 def write(
-    bundle: str, manifest: Manifest, settings: Settings, timeline: Timeline, rolling: Rolling
+    bundle: str,
+    manifest: Manifest,
+    settings: Settings,
+    timeline: Timeline,
+    rolling: Rolling | Days,
 ) -> bytes:
     """The bytes of a stream of the bundle with that hash."""
     values, observed = rolling.grid
@@ -94,6 +103,8 @@ def write(
         hop=settings.hop,
         lateness=settings.lateness,
         rates=settings.rates,
+        midnight=settings.midnight,
+        impute=settings.impute,
         newest=timeline.newest,
         origin=timeline.origin,
         finished=timeline.finished,
@@ -155,7 +166,7 @@ def read(blob: bytes, bundle: Bundle) -> Record:
     return record
 
 
-def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
+def fill(record: Record, timeline: Timeline, rolling: Rolling | Days) -> None:
     """Put a record that `read` gave into the parts of a new stream of its settings.
 
     Raises
@@ -183,7 +194,8 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
     timeline.newest, timeline.origin = record.newest, record.origin
     timeline.finished, timeline.repaired_to = record.finished, record.repaired_to
     if timeline.origin is not None:
-        _require(record.done <= max(timeline.final - timeline.origin, samples), "done")
+        # A recording that was flushed may have been filled up to a whole window.
+        _require(record.done <= timeline.final - timeline.origin + samples, "done")
     grid = _array(record.grid, "<f4", (channels, samples), "grid")
     _require(bool(np.isfinite(grid).all()), "grid")
     bits = _array(record.observed, "u1", (-(-channels * samples // 8),), "observed")
@@ -202,9 +214,15 @@ def fill(record: Record, timeline: Timeline, rolling: Rolling) -> None:
 
 def _check(record: Record, manifest: Manifest) -> None:
     """The numbers that are held against the manifest and each other."""
-    count, step = len(manifest.channels), manifest.step
+    count, step, tokens = len(manifest.channels), manifest.step, manifest.tokens
     _require(record.mode == "window" or step is not None, "mode")
     whole = step.samples if step is not None and record.mode == "step" else 1
+    if tokens is not None:
+        whole = tokens.patch
+    _require(abs(record.midnight) <= (0 if tokens is None else LATEST), "midnight")
+    _require(
+        not record.impute or (tokens is not None and tokens.interpolated is not None), "impute"
+    )
     _require(0 < record.hop <= LONGEST_HOP * manifest.rate, "hop")
     _require(record.hop % whole == 0, "hop")
     _require(0 <= record.lateness <= LONGEST_LATENESS, "lateness")
@@ -221,8 +239,9 @@ def _check(record: Record, manifest: Manifest) -> None:
     if record.origin is None:
         _require(record.done == 0, "origin")
     else:
-        _require(record.origin <= record.newest * manifest.rate + 1, "origin")
-        _require(abs(record.origin) <= LATEST * manifest.rate + 1, "origin")
+        newest = record.newest - record.midnight
+        _require(record.origin <= newest * manifest.rate + 1, "origin")
+        _require(abs(record.origin) <= 2 * LATEST * manifest.rate + record.hop, "origin")
     _require(len(record.coverage) == count, "coverage")
     _require(all(0 <= share <= 1 for share in record.coverage), "coverage")
     _require(record.end is None or abs(record.end) <= 2 * LATEST, "end")

@@ -28,6 +28,8 @@ class Sensor:
     ----------
     rows, where : their rows of the window, ascending, and as an index.
     rate : nominal native sampling rate in Hz.
+    sums : for each channel whether the samples of a minute are summed, or their mean is
+        taken; None where they are resampled.
     reach : seconds past a grid point within which a stamp can change its value.
     run : seconds before a sample within which others can tell where its stamp should be.
     limit : how many samples may be held.
@@ -39,6 +41,7 @@ class Sensor:
     rows: tuple[int, ...]
     where: slice | list[int]
     rate: float
+    sums: tuple[bool, ...] | None
     reach: float
     run: float
     limit: Limit
@@ -47,15 +50,24 @@ class Sensor:
     holed: float = -math.inf
 
     @classmethod
-    def of(cls, rows: Sequence[int], rate: float, grid_rate: float, wait: float) -> Sensor:
+    def of(
+        cls,
+        rows: Sequence[int],
+        rate: float,
+        grid_rate: float,
+        wait: float,
+        sums: tuple[bool, ...] | None,
+    ) -> Sensor:
         """A sensor whose samples may have to wait for so many seconds until they are used."""
-        # Steps of a run are below 3 / 2 periods.
-        run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
+        run = ahead = 0.0
+        if sums is None:
+            # Steps of a run are below 3 / 2 periods.
+            run, ahead = 1.5 * (HISTORY + 1) / rate, reach(rate, grid_rate)
         held = wait + run + 2 * ahead
         limit = Limit(int(min(held * max(DENSEST, 4 * rate), MOST)) + 2 * PIECE, held)
         together = rows[-1] - rows[0] + 1 == len(rows)  # a slice is the cheaper index
         where = slice(rows[0], rows[-1] + 1) if together else list(rows)
-        return cls(tuple(rows), where, rate, ahead, run, limit, Samples(len(rows)))
+        return cls(tuple(rows), where, rate, sums, ahead, run, limit, Samples(len(rows)))
 
     def append(
         self,
@@ -97,11 +109,21 @@ def sensors_of(manifest: Manifest, settings: Settings) -> tuple[Sensor, ...]:
     groups: dict[tuple[str, float], list[int]] = {}
     for row, channel in enumerate(manifest.channels):
         groups.setdefault((channel.sensor, settings.rates[row]), []).append(row)
-    # Until it is used a sample waits for the newest one, and for the next window's end.
-    wait = settings.lateness + 2 * manifest.samples / manifest.rate
+    # Until it is used a sample waits for the newest one, and for the next window's end, or
+    # that of a patch.
+    until = manifest.samples if manifest.tokens is None else manifest.tokens.patch
+    wait = settings.lateness + 2 * until / manifest.rate
     return tuple(
-        Sensor.of(rows, rate, manifest.rate, wait) for (_, rate), rows in groups.items()
+        Sensor.of(rows, rate, manifest.rate, wait, sums_of(manifest, rows))
+        for (_, rate), rows in groups.items()
     )
+
+
+def sums_of(manifest: Manifest, rows: Sequence[int]) -> tuple[bool, ...] | None:
+    """Which channels of a sensor are summed in a bundle with tokens; None in any other."""
+    if manifest.tokens is None:
+        return None
+    return tuple(manifest.channels[row].aggregation == "sum" for row in rows)
 
 
 def targets_of(manifest: Manifest, sensors: Sequence[Sensor]) -> dict[str, Target]:

@@ -25,12 +25,16 @@ class Settings:
     hop : grid points from one prediction to the next; whole steps in step mode.
     lateness : seconds that a sample may be older than the newest one.
     rates : nominal native rate of each channel in Hz.
+    midnight : a local midnight on the clock of the stream, for a bundle with tokens.
+    impute : whether predictions carry the window without gaps.
     """
 
     mode: Mode
     hop: int
     lateness: float
     rates: tuple[float, ...]
+    midnight: float = 0.0
+    impute: bool = False
 
 
 def settings_of(
@@ -39,6 +43,8 @@ def settings_of(
     hop: float | None,
     lateness: float,
     rates: Mapping[str, float] | None,
+    midnight: float = 0.0,
+    impute: bool = False,
 ) -> Settings:
     """Settings from what `Model.stream` takes.
 
@@ -52,7 +58,8 @@ def settings_of(
         raise InputError(
             f"lateness must be from 0 to {LONGEST_LATENESS:g} seconds, not {lateness}"
         )
-    return Settings(mode, hop_samples(manifest, mode, hop), longest, _rates(manifest, rates))
+    samples, natives = hop_samples(manifest, mode, hop), _rates(manifest, rates)
+    return Settings(mode, samples, longest, natives, midnight, impute)
 
 
 def hop_samples(manifest: Manifest, mode: Mode, hop: float | None) -> int:
@@ -61,9 +68,11 @@ def hop_samples(manifest: Manifest, mode: Mode, hop: float | None) -> int:
     Raises
     ------
     InputError
-        It is not positive, too long, or not whole steps.
+        It is not positive, too long, or not whole steps or patches.
     """
-    step = manifest.step.samples if manifest.step and mode == "step" else None
+    step, of = manifest.step.samples if manifest.step and mode == "step" else None, "steps"
+    if manifest.tokens is not None:
+        step, of = manifest.tokens.patch, "patches"
     if hop is None:
         return step or max(1, manifest.samples // 2)
     seconds = check_time(hop)
@@ -76,8 +85,8 @@ def hop_samples(manifest: Manifest, mode: Mode, hop: float | None) -> int:
         below = samples // step * step
         near = " and ".join(f"{x / manifest.rate:g} s" for x in (below, below + step) if x)
         raise InputError(
-            f"a hop of {hop:g} s is not a whole number of steps of {step / manifest.rate:g} s: "
-            f"take {near}, or mode='window'"
+            f"a hop of {hop:g} s is not a whole number of {of} of {step / manifest.rate:g} s: "
+            f"take {near}" + ", or mode='window'" * (of == "steps")
         )
     return samples
 

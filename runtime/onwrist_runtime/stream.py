@@ -13,12 +13,15 @@ What becomes of samples, by what happens on their way; `timeline` has the terms.
   grid points unobserved that are a nominal period from any sample.
 - A sensor appears late or never: unobserved until then. Nothing waits for it.
 - A sensor runs ahead of the others by more than the lateness: the others are late.
+
+Of minutes no stamp is repaired and no sample filtered, whatever its rate: a sample counts in
+the minute in which it lies, and a minute without one is not observed.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,11 +30,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import saved
 from onwrist_runtime.arrivals import Arrival, Piece
+from onwrist_runtime.days import Days
 from onwrist_runtime.errors import EngineError, InputError
 from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.minutes import Minutes
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.recorded import Track, check_recording, tracks_of, turns
-from onwrist_runtime.rolling import Rolling, Runner
+from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.sensors import Sensor, Target, sensors_of, targets_of
 from onwrist_runtime.settings import Mode, Settings, no_such_name
 from onwrist_runtime.signals import Signal
@@ -72,11 +77,11 @@ class Stream:
         self,
         manifest: Manifest,
         settings: Settings,
-        runner: Runner,
+        roll: Callable[[Settings], Rolling | Days],
         bundle: str,
         record: saved.Record | None = None,
     ) -> None:
-        self._manifest, self._settings, self._runner = manifest, settings, runner
+        self._manifest, self._settings, self._roll = manifest, settings, roll
         self._bundle = bundle
         self._names = tuple(channel.name for channel in manifest.channels)
         self._lock = threading.RLock()
@@ -90,8 +95,12 @@ class Stream:
         manifest, settings = self._manifest, self._settings
         sensors = sensors_of(manifest, settings)
         tallies = tuple(Tally() for _ in self._names)
-        self._timeline = Timeline(sensors, tallies, manifest.rate, settings.lateness)
-        self._rolling = Rolling(manifest, settings, self._runner)
+        minutes, whole = None, 1
+        if manifest.tokens is not None:
+            minutes, whole = Minutes(manifest.period, settings.midnight), settings.hop
+        rate, lateness = manifest.rate, settings.lateness
+        self._timeline = Timeline(sensors, tallies, rate, lateness, minutes, whole)
+        self._rolling = self._roll(settings)
         self._targets = targets_of(manifest, sensors)
 
     # What goes in
@@ -145,7 +154,9 @@ class Stream:
         """
         with self._lock:
             self._refuse_unless_open()
-            rates = dict(zip(self._names, self._settings.rates, strict=True))
+            rates: dict[str, float | None] = dict.fromkeys(self._names)
+            if self._manifest.tokens is None:
+                rates |= zip(self._names, self._settings.rates, strict=True)
             used = check_recording(signals, rates, self._timeline.newest)
             for name, signal in used.items():
                 self._arrival(name, signal.times, signal.values, self._targets[name][0], 1)
@@ -159,7 +170,8 @@ class Stream:
         Parameters
         ----------
         at_least_one : where samples came, but for less than one window, give one whose
-            rest is unobserved, as for a whole recording that is so short.
+            rest is unobserved, as for a whole recording that is so short. Of days: go on to
+            the end of the hop that the newest sample lies in.
 
         Raises
         ------
@@ -168,7 +180,9 @@ class Stream:
         """
         with self._lock:
             self._refuse_while_unfinished()
-            self._timeline.finish(self._manifest.samples if at_least_one else 0)
+            days = self._manifest.tokens is not None
+            least = self._settings.hop if days else self._manifest.samples
+            self._timeline.finish(least if at_least_one else 0)
             return self._eagerly(self._flush())
 
     def reset(self) -> None:

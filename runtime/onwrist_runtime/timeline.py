@@ -4,10 +4,11 @@
   stamp before it, or its own, by more than the lateness is late: counted and dropped.
 - watermark: newest less lateness. A sample below it is settled: nothing older than it, and
   nothing between it and its neighbours, can be accepted any more.
-- origin: the first grid point at or after the earliest sample, once that is settled.
+- origin: the first grid point at or after the earliest sample, once that is settled; of
+  minutes the last multiple of the hop, counted from midnight, at or before it.
 - final: a grid point is final when all stamps that can reach its value, in any channel that
-  the stream could have, lie below the watermark. Which channels really send samples plays
-  no part.
+  the stream could have, lie below the watermark: a minute when the watermark has reached
+  its end. Which channels really send samples plays no part.
 
 So what a grid point is does not depend on how the samples were split or ordered on their
 way here, as long as none came late.
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist_runtime.clock import HISTORY, strays
+from onwrist_runtime.minutes import Minutes
 from onwrist_runtime.resampling import SAME_TIME, resample_block
 from onwrist_runtime.sensors import Sensor
 from onwrist_runtime.signals import resample_rows
@@ -57,18 +59,22 @@ class Timeline:
     tallies : of each channel, by row.
     rate : of the grid, in Hz.
     lateness : seconds.
+    minutes : the intervals that are the grid points; None where these are instants.
+    whole : the origin is a multiple of so many minutes.
     newest : -inf before the first sample.
     origin : None before it is known.
     finished : no more samples will come, and all are settled.
     repaired_to : stamps below were looked at for repair.
     least : once finished, so many grid points are final from the origin on, even if they
-        lie past the newest sample.
+        lie past the newest sample; minutes up to a whole multiple of it.
     """
 
     sensors: tuple[Sensor, ...]
     tallies: tuple[Tally, ...]
     rate: float
     lateness: float
+    minutes: Minutes | None = None
+    whole: int = 1
     newest: float = -math.inf
     origin: int | None = None
     finished: bool = False
@@ -155,12 +161,21 @@ class Timeline:
         watermark = math.inf if self.finished else self.newest - self.lateness
         first = [float(s.samples.times[0]) for s in self.sensors if len(s.samples)]
         if first and min(first) < watermark:
-            self.origin = math.ceil((min(first) - SAME_TIME) * self.rate)
+            if self.minutes is None:
+                self.origin = math.ceil((min(first) - SAME_TIME) * self.rate)
+            else:
+                self.origin = self.minutes.holding(min(first)) // self.whole * self.whole
 
     @property
     def final(self) -> int:
         """The grid points before this one, from the origin on, will never change."""
         assert self.origin is not None
+        if self.minutes is not None:
+            if not self.finished:
+                return self.minutes.holding(self.newest - self.lateness)
+            past = self.minutes.holding(self.newest) + 1
+            short = (self.origin - past) % self.least if self.least else 0
+            return past + short
         if self.finished:
             past = math.floor((self.newest + SAME_TIME) * self.rate) + 1
             return max(past, self.origin + self.least)
@@ -170,19 +185,27 @@ class Timeline:
         """Values and observed (C, count) at grid points from `first` on, all of them final."""
         values = np.zeros((len(self.tallies), count), np.float32)
         observed = np.zeros(values.shape, np.bool_)
-        end = (first + count) / self.rate
+        end = self._time(first + count)
         for sensor in self.sensors:
             times, samples = sensor.samples.until(end + sensor.reach)
-            if len(times):
+            if self.minutes is not None and sensor.sums is not None:
+                values[sensor.where], observed[sensor.where] = self.minutes.aggregate(
+                    times, samples, sensor.sums, first, count
+                )
+            elif len(times):
                 way = resample_block if sensor.holed < times.item(0) else resample_rows
                 values[sensor.where], observed[sensor.where] = way(
                     times, samples, sensor.rate, self.rate, first, count
                 )
         return values, observed
 
+    def _time(self, point: int) -> float:
+        """When a grid point is, or begins."""
+        return point / self.rate if self.minutes is None else self.minutes.start(point)
+
     def forget(self, first: int) -> None:
         """Drop what no grid point from `first` on needs."""
-        before = first / self.rate
+        before = self._time(first)
         self._count_repaired(before)
         for sensor in self.sensors:
             sensor.samples.drop(before - sensor.reach - sensor.run)
@@ -193,7 +216,9 @@ class Timeline:
 
     def _count_repaired(self, before: float) -> None:
         for sensor in self.sensors:
-            if sensor.strayed < self.repaired_to - sensor.run or not len(sensor.samples):
+            if sensor.sums is not None or not len(sensor.samples):
+                continue
+            if sensor.strayed < self.repaired_to - sensor.run:
                 continue
             times = sensor.samples.times
             begin, end = times.searchsorted((self.repaired_to, before))

@@ -15,8 +15,9 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_runtime.bundle import Bundle
-from onwrist_runtime.engines import ENGINES, Engine
+from onwrist_runtime.engines import ENGINES
 from onwrist_runtime.errors import BundleError, ParityError
+from onwrist_runtime.interpreters import Engine
 from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest, Role
 
 # A proof is remembered for as long as the process lives; nothing is written to disk.
@@ -50,13 +51,16 @@ class Report:
 def verify(bundle: Bundle, engine: Engine) -> Report:
     """Replay the golden windows of a bundle, or its golden steps for a step graph.
 
+    The windows of a bundle with tokens go through all of its graphs.
+
     Raises
     ------
     BundleError
         The golden vectors are not what the manifest describes.
     """
     manifest = bundle.manifest
-    role = next(graph.role for graph in manifest.graphs if graph.file == engine.graph)
+    # What runs several graphs runs all those of a window.
+    role: Role = next((g.role for g in manifest.graphs if g.file == engine.graph), "window")
     golden = _golden(bundle, ENGINES[engine.name][1], role)
     given = [name for name in manifest.inputs(role) if name != STATE]
     carried = {}
@@ -137,6 +141,6 @@ def _expected(
         if name != STATE:
             dtype = "uint8" if name == "observed" else "float32"
             expected.append((name, f"{part}{name}", dtype, (count, *shape)))
-    for name, (_, size) in manifest.outputs.items():
-        expected.append((name, f"{graph_format}/{part}{name}", "float32", (count, size)))
+    for name, (_, *shape) in manifest.outputs.items():
+        expected.append((name, f"{graph_format}/{part}{name}", "float32", (count, *shape)))
     return expected

@@ -56,7 +56,11 @@ def as_float32(values: ArrayLike) -> NDArray[np.float32]:
 
 
 def check(
-    values: ArrayLike, observed: ArrayLike | None, channels: Sequence[str], samples: int
+    values: ArrayLike,
+    observed: ArrayLike | None,
+    channels: Sequence[str],
+    samples: int,
+    day: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Make one window fit for an engine.
 
@@ -65,6 +69,7 @@ def check(
     values : (channels, samples), real numbers; NaN means not observed.
     observed : bool, the same shape; None where everything but NaN was observed.
     channels, samples : names of the rows, and their length.
+    day : whether that length is a day, which is then said of another one.
 
     Returns
     -------
@@ -77,6 +82,9 @@ def check(
         Another shape or type, or an infinite value.
     """
     array = as_float32(values)
+    if day and array.ndim == 2 and array.shape[1] != samples:
+        points = "minutes" if samples == 1440 else "grid points"
+        raise InputError(f"a day has {samples} {points}, this array has {array.shape[1]}")
     if array.shape != (len(channels), samples):
         raise InputError(
             f"values have the shape {array.shape}; this model takes "
