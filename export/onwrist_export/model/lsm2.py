@@ -32,6 +32,7 @@ STEEPEST = 1.5  # score that the nearest-sighted head loses a patch of distance
 RECENT = 60.0  # minutes after which a token counts 1 / e in the recent mean
 REACH = 15  # minutes that heart rate is taken to look back and ahead at activity
 DRIVES = 16  # features of activity that the interpolation is corrected by
+PRIOR = 50.0  # minutes of unit variance that stand for what all people have
 MEMORY = 240.0  # minutes, at first
 NEAR = 2  # minutes on both sides that steady the ends of an interpolation
 
@@ -193,6 +194,14 @@ class Interpolation(nn.Module):
             `nearest`; (B, T).
         """
         explained = self.explain(F.relu(self.look(others)))[:, 0]
+        # how strongly this day answers to activity, by least squares; 1 where nothing tells
+        count = seen.sum(1, keepdim=True).clamp(min=1.0)
+        moved = (explained - (explained * seen).sum(1, keepdim=True) / count) * seen
+        answered = (x - (x * seen).sum(1, keepdim=True) / count) * seen
+        strength = ((moved * answered).sum(1, keepdim=True) + PRIOR) / (
+            (moved * moved).sum(1, keepdim=True) + PRIOR
+        )
+        explained = explained * strength
         rest = torch.stack([(x - explained) * seen, seen], 1)
         total = F.conv1d(rest.flatten(0, 1)[:, None], self.near, padding=NEAR)
         total = total.view(rest.shape)
