@@ -32,7 +32,6 @@ STEEPEST = 1.5  # score that the nearest-sighted head loses a patch of distance
 RECENT = 60.0  # minutes after which a token counts 1 / e in the recent mean
 REACH = 15  # minutes that heart rate is taken to look back and ahead at activity
 DRIVES = 16  # features of activity that the interpolation is corrected by
-PRIOR = 50.0  # minutes of unit variance that stand for what all people have
 MEMORY = 240.0  # minutes, at first
 NEAR = 2  # minutes on both sides that steady the ends of an interpolation
 
@@ -61,10 +60,10 @@ class LSM2Config:
     interpolated: int | None = 2
     width: int = 64
     depth: int = 2
-    heads: int = 4
+    heads: int = 2
     decoder_width: int = 64
     decoder_depth: int = 1
-    decoder_heads: int = 4
+    decoder_heads: int = 2
 
     @property
     def patches(self) -> int:
@@ -86,8 +85,8 @@ class LSM2Config:
 # is missing if any minute is, for heart rate only if all are (in our first channel here).
 SIZES = {
     "nano": LSM2Config(),
-    "micro": LSM2Config(width=96, depth=3, decoder_width=96),
-    "small": LSM2Config(width=128, depth=4, decoder_width=128),
+    "micro": LSM2Config(width=96, depth=3, heads=3, decoder_width=96, decoder_heads=3),
+    "small": LSM2Config(width=128, depth=4, heads=4, decoder_width=128, decoder_heads=4),
     "base": LSM2Config(
         channels=26,
         patch=10,
@@ -194,14 +193,6 @@ class Interpolation(nn.Module):
             `nearest`; (B, T).
         """
         explained = self.explain(F.relu(self.look(others)))[:, 0]
-        # how strongly this day answers to activity, by least squares; 1 where nothing tells
-        count = seen.sum(1, keepdim=True).clamp(min=1.0)
-        moved = (explained - (explained * seen).sum(1, keepdim=True) / count) * seen
-        answered = (x - (x * seen).sum(1, keepdim=True) / count) * seen
-        strength = ((moved * answered).sum(1, keepdim=True) + PRIOR) / (
-            (moved * moved).sum(1, keepdim=True) + PRIOR
-        )
-        explained = explained * strength
         rest = torch.stack([(x - explained) * seen, seen], 1)
         total = F.conv1d(rest.flatten(0, 1)[:, None], self.near, padding=NEAR)
         total = total.view(rest.shape)
