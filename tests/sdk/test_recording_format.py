@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -200,13 +200,31 @@ def test_garbage_and_folders_named_npz_are_called_what_they_are(tmp_path: Path) 
         readers.read(tmp_path / "folder.npz")
 
 
-@pytest.mark.parametrize("name", ["Green 525", "ppg_rate", "labels_x", "time", ""])
+@pytest.mark.parametrize("name", ["Green 525", "ppg_Rate", "labels_x", "time", ""])
 def test_a_channel_that_could_not_come_back_is_not_written(tmp_path: Path, name: str) -> None:
     recording = Recording("a", None, {name: Signal.regular(np.zeros(3, np.float32), 1.0)})
     for form in ("npz", "parquet"):
         with pytest.raises(InputError, match=re.escape(repr(name))):
             readers.write_recording(recording, tmp_path, form)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+def test_heart_rate_is_a_channel_unless_heart_is_one(
+    tmp_path: Path, form: Literal["npz", "parquet"]
+) -> None:
+    values = np.arange(3, dtype=np.float32)
+    for signal in (Signal.regular(values, 0.2), Signal(values, np.array([0.0, 5, 60]), 0.2)):
+        path = readers.write_recording(
+            Recording("a", None, {"heart_rate": signal}), tmp_path, form
+        )
+        back = readers.read(path).signals["heart_rate"]
+        np.testing.assert_array_equal(back.values, values)
+        np.testing.assert_array_equal(back.times, signal.times)
+        assert back.rate == 0.2
+    both = Recording("b", None, {"heart": signal, "heart_rate": signal})
+    with pytest.raises(InputError, match="'heart_rate'"):
+        readers.write_recording(both, tmp_path, form)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "/a"])

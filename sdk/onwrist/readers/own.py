@@ -92,7 +92,11 @@ def check_names(recording: Recording) -> None:
         numbers and names.
     """
     for name in recording.signals:
-        reserved = name in _RESERVED or name.startswith("labels_") or name.endswith(_SUFFIXES)
+        # heart_rate is a channel's name, except beside a channel called heart.
+        taken = any(
+            name.endswith(x) and name.removesuffix(x) in recording.signals for x in _SUFFIXES
+        )
+        reserved = name in _RESERVED or name.startswith("labels_") or taken
         if reserved or not _NAME.fullmatch(name):
             raise InputError(
                 f"{name!r} cannot be a channel's name in a file: use lower-case letters, "
