@@ -136,9 +136,8 @@ class View:
         answers = [output.answer_header(task) for task in manifest.tasks]
         shown = output.table("time", *answers, "coverage", right=("time", *answers))
         for prediction in self._history[:rows]:
-            start = prediction.start or 0.0
             shown.add_row(
-                output.clock(start - (self._origin or 0.0)),
+                output.moment(prediction, manifest, self._origin or 0.0),
                 *(output.styled_answer(prediction[task.name]) for task in manifest.tasks),
                 output.holes(prediction.coverage, manifest),
             )

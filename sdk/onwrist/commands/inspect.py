@@ -17,7 +17,7 @@ from onwrist.extras import require
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import BundleError
-from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Manifest, Task
+from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Manifest, Task, Tokens
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +111,27 @@ def _streaming(manifest: Manifest) -> str:
             f"running baseline over {baseline.seconds:g} s, "
             f"updated every {baseline.samples / manifest.rate:g} s\n"
         )
+    if manifest.tokens is not None:
+        said += _tokens(manifest, manifest.tokens)
     return said
+
+
+def _tokens(manifest: Manifest, tokens: Tokens) -> str:
+    """How a day becomes tokens, how many of them are computed, and what is imputed."""
+    groups = ", ".join(
+        f"{group.name} ({', '.join(group.channels)}; from {group.least} observed on)"
+        for group in tokens.groups
+    )
+    *fewer, most = map(str, tokens.sizes)
+    sizes = f"{', '.join(fewer)} or {most}" if fewer else most
+    said = (
+        f"tokens of {tokens.patch} grid points ({tokens.patch * manifest.period:g} s) and "
+        f"{tokens.width} numbers, one of each group: {groups}\n"
+        f"computed at once: {sizes} of {most} tokens, the least that hold what was observed\n"
+    )
+    if tokens.interpolated is None:
+        return said
+    return f"{said}imputes every channel, {tokens.interpolated} beside its interpolation\n"
 
 
 def _needs(task: Task) -> str:

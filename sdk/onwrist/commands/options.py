@@ -8,6 +8,8 @@ from pathlib import Path
 
 from onwrist.bundles import DEFAULT
 from onwrist_runtime.engines import ENGINES
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import Manifest
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,22 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT,
         metavar="BUNDLE",
         help="a bundle that comes with onwrist, or a .onwrist file (default: %(default)s)",
+    )
+
+
+def add_user(parser: argparse.ArgumentParser) -> None:
+    """--user."""
+    parser.add_argument("--user", metavar="ID", help="exports of several people: whose")
+
+
+def add_clock(parser: argparse.ArgumentParser) -> None:
+    """--utc-offset."""
+    parser.add_argument(
+        "--utc-offset",
+        type=hours,
+        metavar="HOURS",
+        help="bundles of days: how far local time is ahead of the recording's clock, such as "
+        "-4 for Unix time in New York (default: 0, the clock is local)",
     )
 
 
@@ -94,6 +112,32 @@ def seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
     return value
+
+
+def hours(text: str) -> float:
+    """A difference between two zones."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if not abs(value) <= 14:
+        raise argparse.ArgumentTypeError(f"{text!r} must be hours from -14 to 14")
+    return value
+
+
+def midnight(arguments: argparse.Namespace, manifest: Manifest) -> float | None:
+    """A local midnight on the recording's clock; None for a bundle that needs none.
+
+    Raises
+    ------
+    InputError
+        --utc-offset is given for such a bundle.
+    """
+    if manifest.tokens is not None:
+        return -3600.0 * (arguments.utc_offset or 0.0)
+    if arguments.utc_offset is not None:
+        raise InputError(f"--utc-offset is for bundles of days, and {manifest.name} is not one")
+    return None
 
 
 def speed(text: str) -> float:

@@ -10,8 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from onwrist.extras import require
 from onwrist.files import written_beside
+from onwrist.recording import Recording
 from onwrist_runtime.manifest import Manifest, Task
 from onwrist_runtime.prediction import Prediction, TaskResult
 
@@ -49,22 +52,28 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, allow_nan=False, ensure_ascii=False))
 
 
+def print_notes(recording: Recording) -> None:
+    """What the reader repaired or left out, on stderr."""
+    for note in recording.notes:
+        print(f"onwrist: note: {note}", file=sys.stderr)
+
+
 def write_csv(path: Path, predictions: Iterable[Prediction], manifest: Manifest) -> None:
     """One row a window; a cell without an answer is empty."""
     with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         header = ["start", "end", *(f"coverage_{x.name}" for x in manifest.channels)]
         for task in manifest.tasks:
-            header += [f"{task.name}_{column}" for column in _task_columns(task)]
+            header += [f"{task.name}_{column}" for column in task_columns(task)]
         writer.writerow(header)
         for prediction in predictions:
             row: list[Any] = [prediction.start, prediction.end, *prediction.coverage.values()]
             for task in manifest.tasks:
-                row += _task_cells(task, prediction[task.name])
+                row += task_cells(task, prediction[task.name])
             writer.writerow(row)
 
 
-def _task_columns(task: Task) -> list[str]:
+def task_columns(task: Task) -> list[str]:
     answer = (
         ["value"]
         if task.kind == "regression"
@@ -73,7 +82,7 @@ def _task_columns(task: Task) -> list[str]:
     return [*answer, "confidence", "abstained", "reason"]
 
 
-def _task_cells(task: Task, result: TaskResult) -> list[Any]:
+def task_cells(task: Task, result: TaskResult) -> list[Any]:
     answer: list[Any] = [result.value]
     if task.kind == "classification":
         shares: Mapping[str, float | None] = result.probabilities or {}
@@ -89,7 +98,7 @@ def print_predictions(
     shown = table("time", *answers, "coverage", "abstained", right=("time", *answers))
     for prediction in predictions:
         shown.add_row(
-            "" if prediction.start is None else clock(prediction.start - origin),
+            "" if prediction.start is None else moment(prediction, manifest, origin),
             *(styled_answer(prediction[task.name]) for task in manifest.tasks),
             holes(prediction.coverage, manifest),
             reasons(prediction, manifest),
@@ -137,7 +146,8 @@ class Rows:
             answers.append(" ".join(answer(result)).strip())
         covered = holes(prediction.coverage, self._manifest)
         reason = reasons(prediction, self._manifest)
-        self._print(clock(start - self._origin), answers, covered, reason)
+        time = moment(prediction, self._manifest, self._origin)
+        self._print(time, answers, covered, reason)
 
     def end(self) -> None:
         """Print how many windows were answered."""
@@ -146,7 +156,8 @@ class Rows:
 
     def _print(self, time: str, answers: Sequence[str], covered: str, reason: str) -> None:
         cells = [x.rjust(width) for x, width in zip(answers, self._widths, strict=True)]
-        row = "  ".join([time.rjust(8), *cells, covered.ljust(20), reason])
+        width = 8 if self._manifest.tokens is None else 16
+        row = "  ".join([time.rjust(width), *cells, covered.ljust(20), reason])
         print(row.rstrip(), flush=True)
 
 
@@ -213,6 +224,17 @@ def table(*headers: str, right: Collection[str] = ()) -> Any:
 def styled(text: str, style: str) -> Any:
     """Text in a style of rich."""
     return require("rich.text", "cli", "the table").Text(text, style)
+
+
+def moment(prediction: Prediction, manifest: Manifest, origin: float) -> str:
+    """When its window began, from `origin` on; of a day its end, by the local clock.
+
+    `origin` is then a local midnight.
+    """
+    if manifest.tokens is None:
+        return clock((prediction.start or 0.0) - origin)
+    end = np.datetime64(int((prediction.end or 0.0) - origin), "s")
+    return str(end)[:16].replace("T", " ")
 
 
 def clock(seconds: float) -> str:

@@ -1,6 +1,7 @@
-"""Predict on a recording: an Empatica E4 export, .npz, CSV or Parquet.
+"""Predict on a recording: an Empatica E4 or Fitabase export, .npz, CSV or Parquet.
 
-Recording and bundle in; a table, JSON lines, a CSV file and a figure out.
+Recording and bundle in; a table, JSON lines, a CSV file and a figure out: one line a
+window, or one a day if the bundle is of days.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 import onwrist
 from onwrist import readers
-from onwrist.commands import options, output
+from onwrist.commands import days, options, output
+from onwrist.days import days_of
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
@@ -33,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="from one window to the next (default: half a window)",
     )
+    options.add_user(parser)
+    options.add_clock(parser)
+    parser.add_argument(
+        "--day", metavar="DATE", help="bundles of days: this one only, such as 2016-04-20"
+    )
     options.add_table(parser)
     parser.add_argument("--csv", type=Path, metavar="OUT", help="also write a CSV file")
     parser.add_argument(
@@ -45,10 +52,25 @@ def run(arguments: argparse.Namespace) -> int:
         if out is not None and out.resolve() == arguments.path.resolve():
             raise InputError(f"{option} {out} would replace the recording; choose another file")
     recording = readers.read(
-        arguments.path, columns=dict(arguments.column), rates=dict(arguments.rate)
+        arguments.path,
+        columns=dict(arguments.column),
+        rates=dict(arguments.rate),
+        user=arguments.user,
     )
+    output.print_notes(recording)
     model = onwrist.load(arguments.bundle, arguments.engine)
     check_recording(recording, model.manifest)
+    if model.manifest.tokens is not None:
+        _by_day(model, recording, arguments)
+    else:
+        _by_window(model, recording, arguments)
+    return 0
+
+
+def _by_window(model: Model, recording: Recording, arguments: argparse.Namespace) -> None:
+    options.midnight(arguments, model.manifest)
+    if arguments.day is not None:
+        raise InputError(f"--day is for bundles of days, and {model.name} is not of them")
     predictions = []
     for prediction in predict(model, recording, arguments.hop):
         if arguments.json:
@@ -62,7 +84,27 @@ def run(arguments: argparse.Namespace) -> int:
         from onwrist import plots
 
         plots.save(arguments.plot, recording, predictions, model.manifest)
-    return 0
+
+
+def _by_day(model: Model, recording: Recording, arguments: argparse.Namespace) -> None:
+    if arguments.hop is not None:
+        raise InputError(f"{model.name} predicts once a day of a recording; leave out --hop")
+    midnight = options.midnight(arguments, model.manifest) or 0.0
+    predictions = model.predict_recording(recording.signals, midnight=midnight)
+    found = days_of(predictions, model.manifest, midnight)
+    shown = days.chosen(found, arguments.day)
+    if arguments.plot:
+        from onwrist import plot_days
+
+        alone = arguments.day is not None
+        plot_days.save(arguments.plot, recording.name, shown, model.manifest, alone)
+    if arguments.csv:
+        days.write_csv(arguments.csv, shown, model.manifest)
+    if arguments.json:
+        for day in shown:
+            output.print_json(days.as_json(day, model.manifest))
+    else:
+        days.print_days(shown, model.manifest)
 
 
 def predict(

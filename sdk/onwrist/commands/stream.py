@@ -63,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["step", "window"],
         help="default: step, if bundle and engine have steps",
     )
+    options.add_user(parser)
+    options.add_clock(parser)
     options.add_table(
         parser, "native rate of a channel or sensor, where it is not the bundle's"
     )
@@ -89,15 +91,21 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path | None = arguments.recording
     if path is None and arguments.speed is not None:
         raise InputError("--speed is for replaying: give a RECORDING")
+    if path is None and arguments.user is not None:
+        raise InputError("--user is for replaying: give a RECORDING")
     if path is not None and arguments.input is not None:
         raise InputError(f"--input is for lines on standard input, not for {path}")
     columns, rates = dict(arguments.column), dict(arguments.rate)
-    recording = None if path is None else readers.read(path, columns=columns, rates=rates)
+    recording = None
+    if path is not None:
+        recording = readers.read(path, columns=columns, rates=rates, user=arguments.user)
+        output.print_notes(recording)
     model = onwrist.load(arguments.bundle, arguments.engine)
     if recording is not None:
         check_recording(recording, model.manifest)
         rates = rates_of(recording, model.manifest)
-    stream = model.stream(arguments.hop, arguments.lateness, arguments.mode, rates)
+    midnight = options.midnight(arguments, model.manifest)
+    stream = model.stream(arguments.hop, arguments.lateness, arguments.mode, rates, midnight)
     stopped = False
     with Interrupt() as interrupt:
         if recording is None:
@@ -112,7 +120,9 @@ def run(arguments: argparse.Namespace) -> int:
             if not sys.stdout.isatty():
                 windows = int((recording.end - recording.start) / stream.hop)
                 arriving = output.with_progress(arriving, windows, recording.name)
-        origin = None if recording is None else recording.start
+        origin = midnight
+        if recording is not None and midnight is None:
+            origin = recording.start
         with _shown(arguments.json, is_live, model, stream, source, origin) as show:
             try:
                 for prediction in arriving:
@@ -214,9 +224,11 @@ def _check_arrived(stream: Stream, model: Model) -> None:
     if stream.latency is None:
         if not any(counters.samples for counters in stream.counters.values()):
             raise InputError("no samples came")
-        seconds = model.window_samples / model.rate
+        seconds, what = model.window_samples / model.rate, "window"
+        if model.manifest.tokens is not None:
+            seconds, what = stream.hop, "hop"
         warnings.warn(
-            f"no prediction: the samples span less than one window of {seconds:g} s",
+            f"no prediction: the samples span less than one {what} of {seconds:g} s",
             stacklevel=2,
         )
 
