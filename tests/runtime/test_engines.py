@@ -7,6 +7,7 @@ import threading
 import msgspec
 import numpy as np
 import pytest
+from toy_day import calculate, nodes_of
 from toy_graphs import onnx_graph, toy_outputs
 
 from onwrist_runtime import Model, bundle, engines
@@ -221,3 +222,85 @@ def test_one_engine_serves_many_threads(opened, opened_tflite, name):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_the_window_of_a_day_is_run_by_all_of_its_graphs(day_bundle, day_tflite_bundle):
+    for path, suffix in ((day_bundle, "s8.onnx"), (day_tflite_bundle, "tflite")):
+        held = bundle.read(path)
+        opened = engines.open_engine(held, threads=2)
+        assert opened.graph == ", ".join(f"{r}.{suffix}" for r in ("embed", "encode", "decode"))
+        assert opened.threads == 2
+        assert engines.open_engine(held, role="encode").graph == f"encode.{suffix}"
+
+
+@pytest.mark.parametrize("name", ["litert", "onnxruntime"])
+def test_every_size_of_a_graph_is_run_by_the_size_of_its_inputs(
+    day_bundle, day_tflite_bundle, name
+):
+    held = bundle.read(day_bundle if name == "onnxruntime" else day_tflite_bundle)
+    manifest = held.manifest
+    draw = np.random.default_rng(0)
+    for role in ("embed", "encode", "decode"):
+        engine = engines.open_engine(held, name, role=role)
+        for size in [*manifest.sizes(role), *reversed(manifest.sizes(role))]:
+            inputs = {
+                k: draw.integers(0, 9, shape).astype(np.float32)
+                for k, shape in manifest.inputs(role, size).items()
+            }
+            expected = calculate(nodes_of(role, 120, 1440), inputs)
+            given = engine.run(inputs)
+            assert {k: x.shape for k, x in given.items()} == manifest.gives(role, size)
+            for k, x in given.items():
+                np.testing.assert_allclose(x, expected[k], rtol=1e-6)
+
+
+def test_a_size_that_a_graph_does_not_have_is_named(day_tflite_bundle):
+    engine = engines.open_engine(bundle.read(day_tflite_bundle), role="encode")
+    inputs = {
+        "tokens": np.zeros((1, 7, 4), np.float32),
+        "slots": np.zeros((1, 7), np.float32),
+        "clock": np.zeros((1, 1), np.float32),
+    }
+    with pytest.raises(EngineError, match=r"tokens has the shape \(1, 7, 4\), not \(1, 6, 4\)"):
+        engine.run(inputs)
+
+
+@pytest.mark.parametrize("fixture", ["day_bundle", "day_tflite_bundle"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 5}, r"embed\..* has the outputs tokens .*4\).*describes tokens .*5\)"),
+        ({"sizes": (12, 24)}, None),
+        ({"sizes": (6, 12, 18, 24)}, "cannot open encode.tflite: .*18"),
+        ({"patch": 60, "sizes": (6, 12, 48)}, "embed"),
+    ],
+)
+def test_every_size_is_held_against_the_manifest(request, fixture, change, message):
+    held = bundle.read(request.getfixturevalue(fixture))
+    tokens = msgspec.structs.replace(held.manifest.tokens, **change)
+    manifest = msgspec.structs.replace(held.manifest, tokens=tokens)
+    changed = bundle.Bundle(manifest, held.members, held.hash)
+    onnx = fixture == "day_bundle"
+    # a symbolic dimension takes every size, and fewer signatures may be used than there are
+    if message is None or (onnx and "sizes" in change and "patch" not in change):
+        engines.open_engine(changed)
+        return
+    if onnx and "patch" in change:
+        engines.open_engine(changed, role="embed")  # the proof finds that out
+        with pytest.raises(BundleError, match=r"decode.* encoded float32 \(1, 24, 4\)"):
+            engines.open_engine(changed)
+        return
+    with pytest.raises((BundleError, EngineError), match=message):
+        engines.open_engine(changed)
+
+
+def test_a_graph_with_a_number_where_it_needs_a_symbol(day_parts):
+    manifest, members = day_parts
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(members["encode.s8.onnx"])
+    for tensor in model.graph.input:
+        if tensor.name == "slots":
+            tensor.type.tensor_type.shape.dim[1].dim_value = 24
+    changed = dict(members) | {"encode.s8.onnx": model.SerializeToString()}
+    with pytest.raises(BundleError, match=r"slots float32 \(1, 24\).*slots float32 \(1, 6\)"):
+        engines.open_engine(bundle.Bundle(manifest, changed, "0" * 64))

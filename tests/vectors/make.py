@@ -3,6 +3,7 @@
 Every host, in whatever language, must give what the file says: `values` and `value` within
 its `tolerance`, all else exactly. null stands for NaN in samples and outputs, and for an
 absent answer in what is expected. Samples and outputs are float32, all else float64.
+What was observed of a day is 0 or 1 for each grid point; groups are rows of channels.
 Reasons name channels in the order of the task.
 
     python tests/vectors/make.py
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import day_cases
 import msgspec
 import numpy as np
 
@@ -51,12 +53,25 @@ def vectors() -> dict[str, Any]:
         "tolerance": 1e-6,
         "resampling": [_resampled(*case) for case in _signals()],
         "decision": [_decided(*case) for case in _results()],
+        "minutes": day_cases.minutes(),
+        "slots": day_cases.slots(),
+        "nearest": day_cases.nearest_points(),
+        "clock": day_cases.clocks(),
     }
 
 
 def replay(case: dict[str, Any]) -> dict[str, Any]:
     """What the runtime gives for one case: its `expected`."""
-    return _replay_resampling(case) if "samples" in case else _replay_decision(case)
+    for field, replayed in (
+        ("aggregation", day_cases.replay_minutes),
+        ("samples", _replay_resampling),
+        ("task", _replay_decision),
+        ("groups", day_cases.replay_slots),
+        ("points", day_cases.replay_nearest),
+    ):
+        if field in case:
+            return replayed(case)
+    return day_cases.replay_clock(case)
 
 
 def _signals() -> Iterator[tuple[str, np.ndarray, np.ndarray, float, int, int]]:

@@ -12,7 +12,8 @@ import pytest
 FOLDER = Path(__file__).parent
 HOST = json.loads((FOLDER / "host.json").read_text(encoding="utf-8"))
 MAKE = runpy.run_path(str(FOLDER / "make.py"))
-CASES = HOST["resampling"] + HOST["decision"]
+PARTS = ("resampling", "decision", "minutes", "slots", "nearest", "clock")
+CASES = [case for part in PARTS for case in HOST[part]]
 
 
 def near(stored: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def test_the_runtime_gives_what_the_vectors_say(case: dict[str, Any]) -> None:
 def test_the_script_makes_the_file() -> None:
     made = json.loads(json.dumps(MAKE["vectors"](), allow_nan=False))
     assert made.keys() == HOST.keys()
-    for part in ("resampling", "decision"):
+    for part in PARTS:
         assert made[part] == [near(case) for case in HOST[part]]
     assert (made["format"], made["tolerance"]) == (HOST["format"], HOST["tolerance"])
 
@@ -49,3 +50,12 @@ def test_the_vectors_reach_every_way() -> None:
     for words in ("nothing was", " and ", "too little of all", "confidence"):
         assert words in reasons
     assert {x["label"] for x in results} == {None, "rest", "stress"}
+
+
+def test_the_vectors_of_days_reach_every_way() -> None:
+    sizes = [case["expected"]["size"] for case in HOST["slots"]]
+    assert set(sizes) == set(HOST["slots"][0]["sizes"])
+    assert {-1, 11} <= {slot for case in HOST["slots"] for slot in case["expected"]["slots"]}
+    observed = [case["expected"]["observed"] for case in HOST["minutes"]]
+    assert sum(any(points) and not all(points) for points in observed) >= 6
+    assert len({case["expected"]["clock"] for case in HOST["clock"]}) >= 4
