@@ -85,7 +85,7 @@ def save(
         f"{upper.name.replace('_', ' ')} above {lower.name}",
         x=0.01, ha="left", fontsize=11,
     )  # fmt: skip
-    figure.legend(handles=_legend(), loc="outside lower right", ncols=4, **_LEGEND)
+    figure.legend(handles=_legend(), loc="outside upper right", ncols=4, **_LEGEND)
     with written_beside(path) as beside:
         figure.savefig(beside, dpi=150)
 

@@ -190,6 +190,17 @@ def test_a_stream_says_when_by_the_local_clock(
     assert times[-1] == "2016-04-15 00:00"
 
 
+def test_demo_simulates_days(day_bundle: Path, tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("matplotlib")
+    figure = tmp_path / "demo.png"
+    code, out, _ = run(capsys, "demo", "--bundle", day_bundle, "-o", figure)
+    assert code == 0
+    assert [x.split()[0] for x in out.splitlines() if x.strip().startswith("2023")] == [
+        "2023-11-15", "2023-11-16", "2023-11-17",
+    ]  # fmt: skip
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
 def test_inspect_shows_groups_patch_and_sizes(day_bundle: Path, capsys: Capture) -> None:
     code, out, _ = run(capsys, "inspect", day_bundle)
     assert code == 0

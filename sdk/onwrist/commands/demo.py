@@ -1,6 +1,7 @@
-"""Two minutes of a simulated wrist through the bundle: table, figure and latency.
+"""Two minutes of a simulated wrist, or three days, through the bundle: table and figure.
 
-The truth is known, ppg drops out for 20 seconds and the thermometer dies.
+In the two minutes the truth is known, ppg drops out for 20 seconds and the thermometer dies;
+latency is measured too. The days, for a bundle of days, have the gaps of a worn tracker.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from typing import Any
 import numpy as np
 
 import onwrist
-from onwrist import plots
-from onwrist.commands import options, output
+from onwrist import plot_days, plots
+from onwrist.commands import days, options, output
+from onwrist.days import days_of
 from onwrist.recording import Recording
+from onwrist.simulate import days as simulate_days
 from onwrist.simulate import simulate
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.signals import resample
 
 _RUNS = 500
+_DAYS = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     model = onwrist.load(arguments.bundle, arguments.engine)
+    if model.manifest.tokens is not None:
+        return _run_days(model, arguments)
     recording = simulate(seed=arguments.seed)
     predictions = list(model.predict_recording(recording.signals))
     plots.save(arguments.output, recording, predictions, model.manifest)
@@ -71,6 +77,23 @@ def run(arguments: argparse.Namespace) -> int:
         f"{latency['predict_ms']:.3f} ms with all of predict (median of {_RUNS}, one "
         f"thread, on this machine: {latency['machine']})"
     )
+    print(f"figure: {arguments.output}")
+    return 0
+
+
+def _run_days(model: Model, arguments: argparse.Namespace) -> int:
+    recording = simulate_days(_DAYS, arguments.seed)
+    found = days_of(model.predict_recording(recording.signals), model.manifest)
+    plot_days.save(arguments.output, recording.name, found, model.manifest)
+    if arguments.json:
+        made = [days.as_json(day, model.manifest) for day in found]
+        output.print_json({"days": made, "figure": str(arguments.output)})
+        return 0
+    print(
+        f"{_DAYS} days of a simulated wrist through {model.name} {model.version} in "
+        f"{model.engine.name}: the tracker charges, stays off some nights, loses the pulse"
+    )
+    days.print_days(found, model.manifest)
     print(f"figure: {arguments.output}")
     return 0
 
