@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 _QUARTER = 15  # minutes; every zone of the world is a multiple of it away from the others
 _FARTHEST = 14 * 60  # minutes
 _ENOUGH = 1440  # minutes with both, below which chance could decide
-_AGREES, _BETTER = 0.4, 0.2  # correlation at the best shift, and how much above that at 0
+_AGREES, _BETTER = 0.35, 0.2  # correlation at the best shift, and how much above that at 0
 
 
 def shift_between(
