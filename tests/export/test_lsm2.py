@@ -13,7 +13,7 @@ from onwrist.readers.fitbit_grid import Person
 from onwrist_export.days import masks
 from onwrist_export.days.config import load_day_config
 from onwrist_export.days.learn import MaskedDays, MaskedTraining
-from onwrist_export.model.lsm2 import LSM2, SIZES, LSM2Config, nearest
+from onwrist_export.model.lsm2 import LSM2, SIZES, nearest
 
 CONFIG = load_day_config()
 SMALL = dataclasses.replace(CONFIG.lsm2, width=16, decoder_width=16, heads=2, decoder_heads=2)
@@ -118,7 +118,9 @@ def test_a_day_with_nothing_gives_numbers_and_no_embedding(model: LSM2) -> None:
     assert not model.pool(encoded).any()
 
 
-@pytest.mark.parametrize(("least", "present"), [(1, True), (13, True), (14, False), (20, False)])
+@pytest.mark.parametrize(
+    ("least", "present"), [(1, True), (13, True), (14, False), (20, False)]
+)
 def test_the_rule_for_a_missing_patch_is_configured(least: int, present: bool) -> None:
     model = LSM2(dataclasses.replace(SMALL, least=(least, 1)), CONFIG.scales)
     seen = torch.zeros(1, 3, 1440, dtype=torch.bool)

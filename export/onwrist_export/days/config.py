@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from onwrist_export.config import Budget
-from onwrist_export.model.lsm2 import SIZES, LSM2Config, Scale
+from onwrist_export.model.lsm2 import DAY, SIZES, LSM2Config, Scale
 from onwrist_runtime.errors import BundleError, InputError
 from onwrist_runtime.manifest import Channel, Group, Record
 from onwrist_runtime.manifest_checks import check_channels
@@ -148,6 +148,8 @@ def _check(config: DayConfig) -> None:
     names = [channel.name for channel in config.channels]
     if config.size not in SIZES:
         raise InputError(f"there is no size {config.size!r}; choose from {', '.join(SIZES)}")
+    if config.patch < 1 or DAY % config.patch:
+        raise InputError(f"patch must divide the {DAY} minutes of a day, not be {config.patch}")
     grouped = [name for group in config.groups for name in group.channels]
     if sorted(grouped) != sorted(names):
         raise InputError(f"the groups hold {', '.join(grouped)}, the channels are {names}")

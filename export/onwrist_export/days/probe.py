@@ -23,7 +23,7 @@ from onwrist_export.model.heads import MLP
 from onwrist_export.model.lsm2 import DAY, LSM2
 from onwrist_runtime.errors import InputError
 
-EVERY = 60  # minutes from one example of a person to the next
+EVERY = 120  # minutes from one example of a person to the next
 FOLDS = 5
 # Below even odds an answer is more likely wrong than right.
 LEAST_CONFIDENCE = 0.5
@@ -76,12 +76,12 @@ class Examples:
 
 
 def examples(people: Sequence[Person], model: LSM2, config: DayConfig, seed: int) -> Examples:
-    """One an hour of every person, as it is and once more with an artificial mask.
+    """One every two hours of every person, as it is and once more with an artificial mask.
 
     Raises
     ------
     InputError
-        There is no hour with known activity after a known one.
+        There is no hour with known activity after another.
     """
     probe, draw = config.probe, torch.Generator().manual_seed(seed)
     channel = config.row(probe.channel)
@@ -92,7 +92,10 @@ def examples(people: Sequence[Person], model: LSM2, config: DayConfig, seed: int
         values = np.concatenate([padding, person.values], axis=1)
         for end in range(DAY + EVERY, values.shape[1] - probe.minutes + 1, EVERY):
             after = values[channel, end : end + probe.minutes]
-            if np.isnan(after).any() or np.isnan(values[channel, end - EVERY : end]).all():
+            if (
+                np.isnan(after).any()
+                or np.isnan(values[channel, end - probe.minutes : end]).all()
+            ):
                 continue
             days.append(values[:, end - DAY : end])
             minute.append(end % DAY)
