@@ -47,11 +47,6 @@ class Chain:
         self.graph = ", ".join(engine.graph for engine in graphs)
         self.cut = Cut.of(manifest)
 
-    @property
-    def imputes(self) -> bool:
-        """Whether there is a decoder."""
-        return self._decode is not None
-
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """All outputs of a window: values and observed (1, C, S) and clock (1, 1) in.
 
@@ -61,9 +56,16 @@ class Chain:
             The engine fails on them.
         """
         values, observed = inputs["values"][0], inputs["observed"][0] > 0
-        tokens = self.embed(values, observed)
-        clock = int(inputs[CLOCK][0, 0])
-        return self.answer(tokens, values, observed, clock, self.imputes)
+        tokens, clock = self.embed(values, observed), int(inputs[CLOCK][0, 0])
+        return self.answer(tokens, values, observed, clock, self._decode is not None)
+
+    def window(
+        self, values: Array, observed: NDArray[np.bool_], clock: int, impute: bool
+    ) -> dict[str, Array] | None:
+        """The outputs of values and observed (C, S); None where there is no token."""
+        if not self.cut.present(observed).any():
+            return None
+        return self.answer(self.embed(values, observed), values, observed, clock, impute)
 
     def embed(self, values: Array, observed: NDArray[np.bool_]) -> Array:
         """The tokens (T, width) of values and observed (C, L): of one patch, or of a window."""

@@ -33,10 +33,10 @@ from onwrist_runtime.manifest import (
 )
 from onwrist_runtime.manifest_rules import (
     NAME,
+    demand,
     finite,
     pattern,
     printable,
-    require,
     share,
     unique,
 )
@@ -68,7 +68,7 @@ def check(manifest: Manifest) -> None:
         ("tasks", manifest.tasks),
         ("graphs", manifest.graphs),
     ):
-        require(len(records) <= MOST, f"there are {len(records)} {what}, over {MOST}")
+        demand(len(records) <= MOST, f"there are {len(records)} {what}, over {MOST}")
     check_window(manifest.rate, manifest.samples, len(manifest.channels))
     check_channels(manifest.channels)
     _check_embedding(manifest.embedding)
@@ -91,11 +91,11 @@ def check_identity(name: str, version: str, description: str, licence: str) -> N
 
 def check_window(rate: float, samples: int, channels: int) -> None:
     """Raise BundleError unless there can be such a window."""
-    require(
+    demand(
         math.isfinite(rate) and 0 < rate <= 10_000,
         f"the rate must be above 0 and at most 10000 Hz, not {rate}",
     )
-    require(
+    demand(
         0 < samples <= LARGEST_WINDOW // max(1, channels),
         f"a window must have at least 1 sample and at most {LARGEST_WINDOW} numbers, not "
         f"{channels} channels of {samples} samples",
@@ -104,7 +104,7 @@ def check_window(rate: float, samples: int, channels: int) -> None:
 
 def check_channels(channels: Sequence[Channel]) -> None:
     """Raise BundleError for the first channel that contradicts itself or another."""
-    require(bool(channels), "there must be at least one channel")
+    demand(bool(channels), "there must be at least one channel")
     unique("channel", [channel.name for channel in channels])
     for channel in channels:
         where = f"channel {channel.name!r}"
@@ -113,16 +113,16 @@ def check_channels(channels: Sequence[Channel]) -> None:
         printable(f"{where}: the unit", channel.unit)
         printable(f"{where}: the polarity", channel.polarity)
         finite(f"{where}: minimum, maximum, offset and scale", _numbers(channel))
-        require(
+        demand(
             channel.minimum < channel.maximum,
             f"{where}: minimum {channel.minimum} is not below maximum {channel.maximum}",
         )
-        require(channel.scale > 0, f"{where}: scale must be above 0, not {channel.scale}")
-        require(
+        demand(channel.scale > 0, f"{where}: scale must be above 0, not {channel.scale}")
+        demand(
             SLOWEST <= channel.rate <= FASTEST,
             f"{where}: the rate must be from {SLOWEST:g} to {FASTEST:g} Hz, not {channel.rate}",
         )
-        require(
+        demand(
             channel.normalization != "log" or channel.minimum >= 0,
             f"{where}: what is scaled by its logarithm is not below 0, but its minimum is "
             f"{channel.minimum}",
@@ -131,12 +131,12 @@ def check_channels(channels: Sequence[Channel]) -> None:
     rates = {channel.sensor: channel.rate for channel in channels}
     for channel in channels:
         rate = rates[channel.sensor]
-        require(
+        demand(
             channel.rate == rate,
             f"channels of sensor {channel.sensor!r} have the rates {channel.rate} and {rate}",
         )
         alone = channel.name == channel.sensor and axes[channel.sensor] == 1
-        require(
+        demand(
             alone or channel.name not in axes,
             f"{channel.name!r} names both a channel and a sensor with other channels",
         )
@@ -147,23 +147,23 @@ def _numbers(channel: Channel) -> tuple[float, ...]:
 
 
 def _check_embedding(stages: Sequence[Stage]) -> None:
-    require(bool(stages), "the embedding must have at least one stage")
+    demand(bool(stages), "the embedding must have at least one stage")
     unique("stage", [stage.name for stage in stages])
     expected = 0
     for stage in stages:
         where = f"stage {stage.name!r}"
         pattern("a stage's name", stage.name, NAME)
-        require(
+        demand(
             stage.start == expected < stage.stop,
             f"{where}: its slice [{stage.start}, {stage.stop}) must start at {expected}, "
             "where the one before it stops, and must not be empty",
         )
-        require(
+        demand(
             stage.stride > 0 and stage.receptive_field > 0,
             f"{where}: stride and receptive field must be above 0",
         )
         expected = stage.stop
-    require(expected <= 1_000_000, f"the embedding has {expected} numbers, over 1000000")
+    demand(expected <= 1_000_000, f"the embedding has {expected} numbers, over 1000000")
 
 
 def check_tasks(tasks: Sequence[Task], channels: Sequence[str]) -> None:
@@ -176,18 +176,18 @@ def check_tasks(tasks: Sequence[Task], channels: Sequence[str]) -> None:
 def _check_task(task: Task, channels: Sequence[str]) -> None:
     where = f"task {task.name!r}"
     pattern("a task's name", task.name, NAME)
-    require(task.name not in RESERVED, f"a task must not be called {task.name!r}")
+    demand(task.name not in RESERVED, f"a task must not be called {task.name!r}")
     if task.kind == "regression":
-        require(not task.labels, f"{where}: a regression has no labels")
-        require(task.unit is not None, f"{where}: a regression must state its unit")
+        demand(not task.labels, f"{where}: a regression has no labels")
+        demand(task.unit is not None, f"{where}: a regression must state its unit")
     else:
-        require(len(task.labels) >= 2, f"{where}: a classification needs two labels")
-        require(task.unit is None, f"{where}: a classification has no unit")
+        demand(len(task.labels) >= 2, f"{where}: a classification needs two labels")
+        demand(task.unit is None, f"{where}: a classification has no unit")
     unique(f"{where}: label", task.labels)
     for text in (*task.labels, *([] if task.unit is None else [task.unit])):
         printable(f"{where}: a label or unit", text)
     for channel, least in (*task.required.items(), *task.any_of.items()):
-        require(
+        demand(
             channel in channels,
             f"{where}: coverage is asked of {channel!r}, but the channels are "
             + ", ".join(channels),
@@ -202,11 +202,11 @@ def check_streaming(manifest: Manifest) -> None:
     if manifest.baseline is not None:
         check_baseline(manifest.baseline, most)
     if step is not None:
-        require(
+        demand(
             step.samples > 0 and most % step.samples == 0,
             f"step: samples must divide the {most} of a window, not be {step.samples}",
         )
-        require(
+        demand(
             0 < step.state <= LARGEST_STATE,
             f"step: state must be from 1 to {LARGEST_STATE} numbers, not {step.state}",
         )
@@ -214,12 +214,12 @@ def check_streaming(manifest: Manifest) -> None:
 
 def check_baseline(baseline: Baseline, most: int) -> None:
     """Raise BundleError unless a baseline fits a window of `most` samples."""
-    require(
+    demand(
         math.isfinite(baseline.seconds) and 0 < baseline.seconds <= LONGEST_BASELINE,
         f"baseline: seconds must be above 0 and at most {LONGEST_BASELINE}, "
         f"not {baseline.seconds}",
     )
-    require(
+    demand(
         0 < baseline.samples <= most,
         f"baseline: samples must be from 1 to the {most} of a window, not {baseline.samples}",
     )
@@ -238,9 +238,9 @@ def _check_roles(manifest: Manifest) -> None:
     }
     for role, (what, asked, when) in roles.items():
         formats = {graph.format for graph in manifest.graphs if graph.role == role}
-        require(bool(formats) == asked, f"there must be graphs {what} if and only if {when}")
+        demand(bool(formats) == asked, f"there must be graphs {what} if and only if {when}")
         lacking = {graph.format for graph in manifest.graphs} - formats
-        require(
+        demand(
             tokens is None or not asked or not lacking,
             f"there are graphs of {' and '.join(sorted(lacking))}, but none {what}",
         )
@@ -248,39 +248,39 @@ def _check_roles(manifest: Manifest) -> None:
 
 def _check_files(manifest: Manifest) -> None:
     kinds = [(graph.role, graph.format, graph.activations) for graph in manifest.graphs]
-    require(len(set(kinds)) == len(kinds), f"two graphs are of the same kind: {kinds}")
+    demand(len(set(kinds)) == len(kinds), f"two graphs are of the same kind: {kinds}")
     named = [graph.file for graph in manifest.graphs]
     named += [manifest.golden.file, PARITY_FILE, CARD_FILE]
     for name in named:
         pattern("a file's name", name, FILE_NAME)
     unique("file", named)
-    require("manifest.json" not in named, "it cannot name itself as a member")
+    demand("manifest.json" not in named, "it cannot name itself as a member")
     absent = sorted(set(named) - set(manifest.members))
-    require(not absent, f"members lists no {', '.join(absent)}")
+    demand(not absent, f"members lists no {', '.join(absent)}")
     idle = sorted(set(manifest.members) - set(named))
-    require(not idle, f"nothing refers to the member {', '.join(map(repr, idle))}")
+    demand(not idle, f"nothing refers to the member {', '.join(map(repr, idle))}")
     for name, member in manifest.members.items():
-        require(member.bytes >= 0, f"member {name!r}: {member.bytes} is no size")
+        demand(member.bytes >= 0, f"member {name!r}: {member.bytes} is no size")
         pattern(f"member {name!r}: sha256", member.sha256, _SHA256)
 
 
 def _check_golden(manifest: Manifest) -> None:
     golden = manifest.golden
-    require(
+    demand(
         1 <= golden.windows <= 1024,
         f"there must be 1 to 1024 golden windows, not {golden.windows}",
     )
     least, most = (0, 0) if manifest.step is None else (1, 1024)
-    require(
+    demand(
         least <= golden.steps <= most,
         f"there must be {least} to {most} golden steps, not {golden.steps}",
     )
     outputs = list(manifest.outputs)
     for field, limits in (("tolerance", golden.tolerance), ("loose", golden.loose)):
-        require(
+        demand(
             set(limits) == set(outputs),
             f"golden: {field} must name the outputs {', '.join(outputs)}, "
             f"not {', '.join(limits) or 'none'}",
         )
         finite(f"golden: {field}", limits.values())
-        require(min(limits.values()) >= 0, f"golden: {field} must not be below 0")
+        demand(min(limits.values()) >= 0, f"golden: {field} must not be below 0")

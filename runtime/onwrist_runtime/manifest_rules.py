@@ -12,25 +12,25 @@ from onwrist_runtime.errors import BundleError
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
-def require(holds: bool, problem: str) -> None:
+def demand(holds: bool, problem: str) -> None:
     if not holds:
         raise BundleError(f"manifest.json: {problem}")
 
 
 def unique(what: str, names: Iterable[str]) -> None:
     for name, times in Counter(names).items():
-        require(times == 1, f"{what} {name!r} appears twice")
+        demand(times == 1, f"{what} {name!r} appears twice")
 
 
 def pattern(what: str, value: str, pattern: re.Pattern[str]) -> None:
-    require(
+    demand(
         pattern.fullmatch(value) is not None,
         f"{what} is {value!r}, which does not match {pattern.pattern}",
     )
 
 
 def printable(what: str, value: str) -> None:
-    require(
+    demand(
         len(value) <= 10_000 and all(c.isprintable() or c == "\n" for c in value),
         f"{what} must be at most 10000 printable characters, not {value[:80]!r}",
     )
@@ -38,8 +38,8 @@ def printable(what: str, value: str) -> None:
 
 def finite(what: str, values: Iterable[float]) -> None:
     numbers = list(values)
-    require(all(map(math.isfinite, numbers)), f"{what} must be finite, not {numbers}")
+    demand(all(map(math.isfinite, numbers)), f"{what} must be finite, not {numbers}")
 
 
 def share(what: str, value: float) -> None:
-    require(0 <= value <= 1, f"{what} must be between 0 and 1, not {value}")
+    demand(0 <= value <= 1, f"{what} must be between 0 and 1, not {value}")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime import saved
-from onwrist_runtime.baseline import as_input
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.days import Days
@@ -24,13 +21,20 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.interpreters import Engine
 from onwrist_runtime.manifest import EMBEDDING, IMPUTED, Manifest
 from onwrist_runtime.named import NamedSamples, on_grid
+from onwrist_runtime.options import (
+    baseline_of,
+    each_window,
+    impute_of,
+    midnight_of,
+    start_of,
+)
 from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction
 from onwrist_runtime.rolling import Rolling, Runner
 from onwrist_runtime.settings import Mode, Settings, hop_samples, settings_of
-from onwrist_runtime.signals import Signal, as_times, check_time
+from onwrist_runtime.signals import Signal, as_times
 from onwrist_runtime.stream import Stream
 from onwrist_runtime.verify import prove
-from onwrist_runtime.window import LARGEST, as_array, as_float32, check, shares, whole
+from onwrist_runtime.window import as_array, as_float32, check, shares, whole
 
 
 def load(path: str | os.PathLike[str], engine: str | None = None, threads: int = 1) -> Model:
@@ -144,13 +148,20 @@ class Model:
             if observed is not None:
                 raise InputError("with samples by name, mark what is missing by NaN")
             values, observed = on_grid(self.manifest, values)
-        zero, asked = self._midnight(midnight), self._impute(impute, True)
-        day = self._chain is not None
-        array, seen = check(values, observed, self.channels, self.window_samples, day)
-        known = self._unknown if baseline is None else self._baseline(baseline)
-        if self._chain is not None:
-            return self._day(self._chain, array, seen, start, zero, asked)
-        time = None if start is None else check_time(start)
+        zero = midnight_of(self.manifest, midnight)
+        asked = impute_of(self.manifest, impute, True)
+        chain = self._chain
+        array, seen = check(
+            values, observed, self.channels, self.window_samples, chain is not None
+        )
+        known = self._unknown
+        if baseline is not None:
+            known = {"baseline": baseline_of(self.manifest, baseline)}
+        time = start_of(self.manifest, start)
+        if chain is not None:
+            assert time is not None
+            outputs = chain.window(array, seen, chain.cut.clock(time, zero), asked)
+            return self._answer(outputs, shares(seen), time, array, seen)
         if seen is self._whole:
             ones, coverage = self._all_ones, self._full
         else:
@@ -194,8 +205,8 @@ class Model:
         times = None if starts is None else as_times(starts)
         windows = zip(
             array,
-            _each_window("observed", seen, len(array)),
-            _each_window("starts", times, len(array)),
+            each_window("observed", seen, len(array)),
+            each_window("starts", times, len(array)),
             strict=True,
         )
         return [self.predict(*w, midnight=midnight, impute=impute) for w in windows]
@@ -233,7 +244,8 @@ class Model:
         if isinstance(signals, Mapping):
             own = {name: s.rate for name, s in signals.items() if isinstance(s, Signal)}
             rates |= {name: rate for name, rate in own.items() if name in rates}
-        zero, asked = self._midnight(midnight), self._impute(impute, True)
+        zero = midnight_of(self.manifest, midnight)
+        asked = impute_of(self.manifest, impute, True)
         if self._chain is None:
             samples = hop_samples(self.manifest, "window", hop)
         elif hop is None:
@@ -297,7 +309,8 @@ class Model:
                 f"{self.engine.name} has no step graph in {self.name} {self.version}: use "
                 "mode='window'"
             )
-        zero, asked = self._midnight(midnight), self._impute(impute, False)
+        zero = midnight_of(self.manifest, midnight)
+        asked = impute_of(self.manifest, impute, False)
         settings = settings_of(self.manifest, mode, hop, lateness, rates, zero, asked)
         return Stream(self.manifest, settings, self._roll, self.hash)
 
@@ -333,29 +346,6 @@ class Model:
         prove(self.bundle, opened)
         return opened
 
-    def _day(
-        self,
-        chain: Chain,
-        array: NDArray[np.float32],
-        seen: NDArray[np.bool_],
-        start: float | None,
-        midnight: float,
-        impute: bool,
-    ) -> Prediction:
-        """Predict on a day that begins at a patch."""
-        if start is None:
-            raise InputError(
-                f"{self.name} {self.version} asks for the time of day: say when the window "
-                "begins by start=, in seconds of local time, or with midnight="
-            )
-        time = check_time(start)
-        clock = chain.cut.clock(time, midnight)
-        outputs = None
-        if chain.cut.present(seen).any():
-            tokens = chain.embed(array, seen)
-            outputs = chain.answer(tokens, array, seen, clock, impute)
-        return self._answer(outputs, shares(seen), time, array, seen)
-
     def _answer(
         self,
         outputs: Mapping[str, NDArray[np.float32]] | None,
@@ -380,39 +370,6 @@ class Model:
             imputed,
         )
 
-    def _midnight(self, given: float | None) -> float:
-        if given is None:
-            return 0.0
-        if self._chain is None:
-            raise InputError(
-                f"{self.name} {self.version} does not ask for the time of day: leave out "
-                "midnight"
-            )
-        return check_time(given)
-
-    def _impute(self, given: bool | None, usual: bool) -> bool:
-        able = self._chain is not None and self._chain.imputes
-        if given is None:
-            return usual and able
-        if not isinstance(given, bool):
-            raise InputError(f"impute must be True, False or None, not {given!r}")
-        if not able:
-            raise InputError(f"{self.name} {self.version} cannot impute: leave out impute")
-        return given
-
-    def _baseline(self, given: ArrayLike) -> dict[str, NDArray[np.float32]]:
-        if self.manifest.baseline is None:
-            raise InputError(f"{self.name} {self.version} takes no baseline")
-        array = as_array("baseline", given)
-        if array.shape != (len(self.channels), 2) or array.dtype.kind not in "fiu":
-            raise InputError(
-                f"baseline is {array.dtype} {array.shape}; it must be mean and scale of each "
-                f"channel, float ({len(self.channels)}, 2)"
-            )
-        if not (np.isnan(array) | (np.abs(array) < LARGEST)).all() or (array[:, 1] < 0).any():
-            raise InputError("a baseline is finite, or NaN where unknown, and its scale >= 0")
-        return {"baseline": as_input(array.astype(np.float64))}
-
     @cached_property
     def _unknown(self) -> dict[str, NDArray[np.float32]]:
         """The baseline where none is known, if the graph takes one."""
@@ -434,11 +391,3 @@ class Model:
     @cached_property
     def _all_ones(self) -> NDArray[np.float32]:
         return self._whole[np.newaxis].astype(np.float32)
-
-
-def _each_window(what: str, given: NDArray[Any] | None, windows: int) -> Iterable[Any]:
-    if given is None:
-        return repeat(None, windows)
-    if given.shape[:1] != (windows,):
-        raise InputError(f"{what} has the shape {given.shape}, but there are {windows} windows")
-    return given
