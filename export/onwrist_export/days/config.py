@@ -30,8 +30,8 @@ class Pretraining(Budget, kw_only=True):
     dropout : share of the tokens that is dropped before the encoder, masked ones first.
     spans : share of batches that hide spans of minutes instead, and drop no token.
     single : share of the other windows that also lose one channel of a group of several.
-    shift : a window's interpolated channel is moved by up to so much, in its unit: people
-        differ in its level by more than the few that there are can show.
+    shift : where spans are hidden, the interpolated channel is moved by up to so much, in its
+        unit: people differ in its level by more than the few that there are can show.
     bend : error on the model's scale from which on the loss is linear.
     weights : of each channel in the loss.
     """

@@ -61,23 +61,27 @@ class MaskedDays(IterableDataset[Batch]):
         budget = self.config.pretrain
         while True:
             values, minute = self.days.batch(budget.batch)
-            shift = 2 * torch.rand(len(values), 1, generator=self.days.generator) - 1
-            values[:, self.channel] += budget.shift * shift
+            in_spans = bool(torch.rand((), generator=self.days.generator) < budget.spans)
+            if in_spans:
+                values[:, self.channel] += self._shift(len(values))
             observed = ~values.isnan()
             if self.missing != "inherited":
-                values, observed = (
-                    filled(values, self.missing, self.model.zero),
-                    torch.ones_like(observed),
-                )
-            hidden, dropped = self._masks(observed)
+                values = filled(values, self.missing, self.model.zero)
+                observed = torch.ones_like(observed)
+            hidden, dropped = self._masks(observed, in_spans)
             seen = observed & ~hidden
             index = masks.kept(self.model.there(seen), dropped, self.days.generator)
             yield torch.nan_to_num(values), seen, hidden & observed, minute, index
 
-    def _masks(self, observed: Tensor) -> tuple[Tensor, int]:
+    def _shift(self, batch: int) -> Tensor:
+        """How far each window's channel is moved, (B, 1)."""
+        chance = torch.rand(batch, 1, generator=self.days.generator)
+        return self.config.pretrain.shift * (2 * chance - 1)
+
+    def _masks(self, observed: Tensor, in_spans: bool) -> tuple[Tensor, int]:
         """What is hidden, and how many tokens are dropped."""
         budget, sizes, draw = self.config.pretrain, self.model.config, self.days.generator
-        if torch.rand((), generator=draw) < budget.spans:
+        if in_spans:
             return masks.spans(observed, sizes, self.channel, draw), 0
         hidden = masks.artificial(len(observed), sizes, draw)
         also = torch.rand(len(observed), 1, 1, generator=draw) < budget.single
