@@ -56,16 +56,19 @@ class Chain:
             The engine fails on them.
         """
         values, observed = inputs["values"][0], inputs["observed"][0] > 0
-        tokens, clock = self.embed(values, observed), int(inputs[CLOCK][0, 0])
-        return self.answer(tokens, values, observed, clock, self._decode is not None)
+        tokens, present = self.embed(values, observed), self.cut.present(observed)
+        clock, impute = int(inputs[CLOCK][0, 0]), self._decode is not None
+        return self.answer(tokens, present, values, observed, clock, impute)
 
     def window(
         self, values: Array, observed: NDArray[np.bool_], clock: int, impute: bool
     ) -> dict[str, Array] | None:
         """The outputs of values and observed (C, S); None where there is no token."""
-        if not self.cut.present(observed).any():
+        present = self.cut.present(observed)
+        if not present.any():
             return None
-        return self.answer(self.embed(values, observed), values, observed, clock, impute)
+        tokens = self.embed(values, observed)
+        return self.answer(tokens, present, values, observed, clock, impute)
 
     def embed(self, values: Array, observed: NDArray[np.bool_]) -> Array:
         """The tokens (T, width) of values and observed (C, L): of one patch, or of a window."""
@@ -76,6 +79,7 @@ class Chain:
     def answer(
         self,
         tokens: Array,
+        present: NDArray[np.bool_],
         values: Array,
         observed: NDArray[np.bool_],
         clock: int,
@@ -85,11 +89,12 @@ class Chain:
 
         Parameters
         ----------
+        present : (N,), which tokens there are.
         values, observed : (C, S), values 0 where not observed.
         clock : the patch of the local day that it begins with.
         impute : whether `imputed` is asked for.
         """
-        slots = self.cut.slots(self.cut.present(observed))
+        slots = self.cut.slots(present)
         count = int(np.add.reduce(slots >= 0))
         there = slots[:count]
         rows = np.zeros((1, len(slots), self.cut.width), np.float32)
@@ -104,13 +109,11 @@ class Chain:
         assert self.cut.interpolated is not None
         placed = np.zeros((1, self.cut.sizes[-1], self.cut.width), np.float32)
         placed[0, there] = encoded[0, :count]
-        present = np.zeros(placed.shape[:2], np.float32)
-        present[0, there] = 1.0
         before, after = nearest(observed[self.cut.interpolated])
         outputs[IMPUTED] = self._decode.run(
             {
                 ENCODED: placed,
-                PRESENT: present,
+                PRESENT: _ones(present),
                 "values": values[np.newaxis],
                 "observed": _ones(observed),
                 BEFORE: before[np.newaxis],
@@ -121,5 +124,5 @@ class Chain:
         return outputs
 
 
-def _ones(observed: NDArray[np.bool_]) -> Array:
-    return observed[np.newaxis].astype(np.float32)
+def _ones(mask: NDArray[np.bool_]) -> Array:
+    return mask[np.newaxis].astype(np.float32)

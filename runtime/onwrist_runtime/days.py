@@ -115,9 +115,9 @@ class Days:
     ) -> Prediction:
         assert timeline.minutes is not None
         first = stop - self._cut.samples
-        outputs: Outputs | None = None
-        if self._cut.present(observed).any():
+        present, outputs = self._cut.present(observed), None
+        if present.any():
             clock = first // self._cut.patch % self._cut.patches
-            outputs = self._chain.answer(tokens, values, observed, clock, self._impute)
+            outputs = self._chain.answer(tokens, present, values, observed, clock, self._impute)
         start = timeline.minutes.start(first)
         return self._answer(outputs, shares(observed), start, values, observed)

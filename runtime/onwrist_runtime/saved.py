@@ -241,6 +241,7 @@ def _check(record: Record, manifest: Manifest) -> None:
     else:
         newest = record.newest - record.midnight
         _require(record.origin <= newest * manifest.rate + 1, "origin")
+        _require(tokens is None or record.origin % record.hop == 0, "origin")
         _require(abs(record.origin) <= 2 * LATEST * manifest.rate + record.hop, "origin")
     _require(len(record.coverage) == count, "coverage")
     _require(all(0 <= share <= 1 for share in record.coverage), "coverage")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from live import Push, facts, run
 from test_days import DAY, MIDNIGHT, PATCH, counting
 
-from onwrist_runtime import EngineError, InputError, Model, Signal, load
+from onwrist_runtime import EngineError, InputError, Model, Signal, load, saved
 
 ROWS = {"activity": (0, 1), "heart_rate": (2,)}
 
@@ -301,3 +303,30 @@ def test_a_recording_has_no_hop_of_days(model):
         model.predict_recording(recording, hop=PATCH)
     got = list(model.stream(rates={"heart_rate": 5.0}).push_recording(recording))
     assert got == []
+
+
+def test_a_saved_stream_that_was_altered_is_refused(model):
+    stream = model.stream(midnight=MIDNIGHT, hop=3 * PATCH, impute=True)
+    run(stream, in_time(list(taken(1, MIDNIGHT + 5 * PATCH, 9).values())), flush=False)
+    blob = stream.save()
+    head = len(saved.MAGIC) + 2 + 32
+    plain = msgspec.msgpack.decode(blob[head:])
+    assert (plain["origin"], plain["done"] % 360, plain["midnight"]) == (360, 0, MIDNIGHT)
+    for field, wrong in (
+        ("hop", 119),
+        ("hop", 1441),
+        ("origin", 361),
+        ("done", 121),
+        ("done", 10**6),
+        ("midnight", 1e12),
+        ("impute", 1),
+        ("mode", "step"),
+        ("state", b""),
+        ("baseline", b""),
+        ("rates", [1.0]),
+    ):
+        payload = msgspec.msgpack.encode(plain | {field: wrong})
+        digest = hashlib.sha256(payload).digest()
+        with pytest.raises(InputError, match="this is not a saved stream"):
+            model.restore_stream(blob[: head - 32] + digest + payload)
+    assert model.restore_stream(blob).hop == 3 * PATCH
