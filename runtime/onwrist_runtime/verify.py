@@ -15,10 +15,11 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.chain import Chain
 from onwrist_runtime.engines import ENGINES
 from onwrist_runtime.errors import BundleError, ParityError
 from onwrist_runtime.interpreters import Engine
-from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest, Role
+from onwrist_runtime.manifest import NEXT_STATE, STATE, TOKENS, Manifest, Role
 
 # A proof is remembered for as long as the process lives; nothing is written to disk.
 _proven: set[tuple[str, str, str]] = set()
@@ -51,7 +52,8 @@ class Report:
 def verify(bundle: Bundle, engine: Engine) -> Report:
     """Replay the golden windows of a bundle, or its golden steps for a step graph.
 
-    The windows of a bundle with tokens go through all of its graphs.
+    The windows of a bundle with tokens go through all of its graphs; besides, the tokens of
+    each patch on its own, as in a stream, must be those of the whole day to the bit.
 
     Raises
     ------
@@ -75,8 +77,22 @@ def verify(bundle: Bundle, engine: Engine) -> Report:
             off = np.abs(outputs[name].astype(np.float64) - golden[name][window]).max()
             differences[name] = float(np.maximum(differences[name], off))
     rounds_otherwise = engine.name == "tflite-runtime"
-    tolerances = manifest.golden.loose if rounds_otherwise else manifest.golden.tolerance
+    tolerances = dict(manifest.golden.loose if rounds_otherwise else manifest.golden.tolerance)
+    if isinstance(engine, Chain):
+        tolerances[TOKENS] = 0.0
+        days = zip(golden["values"], golden["observed"] > 0, strict=True)
+        differences[TOKENS] = float(np.max([_patches_off(engine, *day) for day in days]))
     return Report(engine.name, engine.graph, len(golden["values"]), differences, tolerances)
+
+
+def _patches_off(
+    chain: Chain, values: NDArray[np.float32], observed: NDArray[np.bool_]
+) -> float:
+    """How far tokens of single patches are from those of the whole day (C, S)."""
+    cut, together = chain.cut, chain.embed(values, observed)
+    parts = [slice(k, k + cut.patch) for k in range(0, cut.samples, cut.patch)]
+    alone = [chain.embed(values[:, part], observed[:, part]) for part in parts]
+    return float(np.abs(np.concatenate(alone) - together).max())
 
 
 def prove(bundle: Bundle, engine: Engine) -> None:

@@ -221,7 +221,8 @@ def test_golden_days_go_through_all_graphs_and_several_sizes(model):
     report = verify(model.bundle, model.engine)
     assert report.passed
     assert report.windows == 4
-    assert list(report.differences) == ["embedding", "active_minutes", "imputed"]
+    assert list(report.differences) == ["embedding", "active_minutes", "imputed", "tokens"]
+    assert report.tolerances.keys() == report.differences.keys()
     assert report.graph.count(",") == 2
     counted, engines = counting(model)
     verify(model.bundle, counted.engine)
@@ -245,3 +246,19 @@ def test_a_bundle_without_a_decoder(day_parts, tmp_path):
     assert prediction.embedding is not None
     with pytest.raises(InputError, match=r"toy-day 1\.0 cannot impute: leave out impute"):
         bare.predict(a_day(), start=0.0, impute=True)
+
+
+def test_an_engine_whose_patches_are_not_those_of_the_day_is_not_believed(onnx_model):
+    counted, engines = counting(onnx_model)
+    real = engines["embed"].engine
+
+    class Drifts:
+        def run(self, inputs):
+            off = np.float32(1e-6 * (inputs["values"].shape[2] == 120))
+            return {"tokens": real.run(inputs)["tokens"] + off}
+
+    engines["embed"].engine = Drifts()
+    report = verify(onnx_model.bundle, counted.engine)
+    assert not report.passed
+    assert report.differences["tokens"] > 0
+    assert report.differences["embedding"] == 0
