@@ -27,7 +27,7 @@ from days.tasks import Setting, gaps_of, settings
 
 from onwrist.readers.fitbit_grid import Person
 from onwrist.readers.fitbit_grid import people as read_people
-from onwrist_export.days.config import DEFAULT, load_config
+from onwrist_export.days.config import DEFAULT, load_day_config
 
 REMOVED_FROM = Setting("interpolation", 60, activity=True)
 TOKENS_FROM = ("random", 50)
@@ -45,7 +45,7 @@ def main() -> None:
     contestants.single_thread()
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    config = load_config(arguments.config)
+    config = load_day_config(arguments.config)
 
     everybody = read_people(arguments.data)
     people = {person.subject: person for person in everybody}

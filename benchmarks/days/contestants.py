@@ -13,16 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 
-from onwrist.files import written_beside
 from onwrist.readers.fitbit_grid import Person
-from onwrist_export.days import learn, run
+from onwrist_export.days import learn, run, store
 from onwrist_export.days.config import DayConfig, Missing
 from onwrist_export.model.lsm2 import LSM2
 
@@ -76,37 +72,29 @@ def trained(
     """The model of this fold and variant, from its file, or trained and written there."""
     missing = VARIANTS[variant]
     students = [people[subject] for subject in fold.train]
-    identity = _identity(students, missing, config)
     path = folder / f"{fold.name}-{missing}.safetensors"
-    model = _stored(path, identity, config)
-    if model is None:
-        model, _ = learn.pretrain(students, config, missing=missing)
-        with written_beside(path) as part:
-            state = {name: each.contiguous() for name, each in model.state_dict().items()}
-            safetensors.torch.save_file(state, part, {"identity": identity})
+    made = f"days.py, {fold.name}, {missing}, people {_identity(students)}"
+    if path.is_file():
+        model, then, commands = store.load_pretrained(path)
+        if commands == [made] and _training(then) == _training(config):
+            return Trained(model, missing)
+    model, _ = learn.pretrain(students, config, missing=missing)
+    store.save_pretrained(path, model, config, [made])
     return Trained(model.eval(), missing)
 
 
-def _identity(students: Sequence[Person], missing: Missing, config: DayConfig) -> str:
-    """Of everything a training depends on but its code."""
-    told = missing, config.seed, config.lsm2, config.scales, config.pretrain
-    found = hashlib.sha256(msgspec.json.encode(told))
+def _identity(students: Sequence[Person]) -> str:
+    """Changes with who teaches and with any of their minutes."""
+    found = hashlib.sha256()
     for person in students:
         found.update(person.subject.encode())
         found.update(np.ascontiguousarray(person.values))
     return found.hexdigest()[:16]
 
 
-def _stored(path: Path, identity: str, config: DayConfig) -> LSM2 | None:
-    if not path.is_file():
-        return None
-    with safe_open(path, "pt") as file:
-        if (file.metadata() or {}).get("identity") != identity:
-            return None
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    model = LSM2(config.lsm2, config.scales)
-    model.load_state_dict(state)
-    return model
+def _training(config: DayConfig) -> tuple[object, ...]:
+    """All of a configuration that a training depends on."""
+    return config.seed, config.lsm2, config.scales, config.pretrain
 
 
 def errors(
