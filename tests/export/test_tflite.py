@@ -79,8 +79,12 @@ OPERATORS = [
     ("Concat", SHAPE, {}, {"binary": True, "axis": -1}),
     ("Conv", SHAPE, {"w": WEIGHT, "b": WEIGHT[:, 0, 0]}, {"pads": [2, 2]}),
     ("Flatten", SHAPE, {}, {"axis": 1}),
+    ("Floor", SHAPE, {}, {}),
     ("Gemm", (1, 8), {"w": DENSE, "b": DENSE[:, 0]}, {"transB": 1}),
     ("Gemm", (1, 8), {"w": DENSE.T.copy()}, {}),
+    ("LayerNormalization", SHAPE, {"s": np.ones(8, f32)}, {"axis": -1}),
+    ("LayerNormalization", SHAPE, {"s": DENSE[0], "b": DENSE[1]}, {"axis": 2}),
+    ("MatMul", (2, 5, 5), {}, {"binary": True}),
     ("Reshape", SHAPE, {"s": i64(1, 24)}, {}),
     ("Squeeze", SHAPE, {"a": i64(0)}, {}),
     ("Unsqueeze", SHAPE, {"a": i64(-1)}, {}),
@@ -112,8 +116,45 @@ def test_operators_of_positive_numbers(kind: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)
 
 
+def several(nodes: list[onnx.NodeProto], constants: dict[str, NDArray[np.generic]]):
+    """y of nodes that read values and observed, (2, 4, 6) each, in both engines."""
+    sources = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, (2, 4, 6))
+        for n in ("values", "observed")
+    ]
+    stored = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    outputs = [helper.make_empty_tensor_value_info("y")]
+    body = helper.make_graph(nodes, "several", sources, outputs, stored)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return both(onnx.shape_inference.infer_shapes(model, strict_mode=True), (2, 4, 6))
+
+
+def test_a_product_with_a_turned_matrix_turns_nothing() -> None:
+    nodes = [
+        helper.make_node("Transpose", ["observed"], ["turned"], "t", perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["values", "turned"], ["y"], "m"),
+    ]
+    expected, found = several(nodes, {})
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)
+
+
+def test_parts_and_columns_chosen_by_computed_numbers() -> None:
+    nodes = [
+        helper.make_node("Split", ["values"], ["first", "second"], "s", axis=1, num_outputs=2),
+        helper.make_node("ReduceMax", ["observed", "front"], ["most"], "r", keepdims=0),
+        helper.make_node("Cast", ["most"], ["index"], "c", to=TensorProto.INT64),
+        helper.make_node("Gather", ["second", "index"], ["chosen"], "g", axis=2),
+        helper.make_node("ReduceSum", ["first", "last"], ["sum"], "a", keepdims=1),
+        helper.make_node("Add", ["chosen", "sum"], ["y"], "b"),
+    ]
+    expected, found = several(nodes, {"front": i64(0, 1), "last": i64(2)})
+    assert found.shape == expected.shape == (2, 2, 6)
+    np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-6)
+
+
 def test_every_translator_is_tested() -> None:
     tested = {kind for kind, *_ in OPERATORS} | {"Log", "Sqrt", "QuantizeLinear"}
+    tested |= {"Cast", "Gather", "Split"}
     assert tested == TRANSLATORS.keys()
 
 

@@ -78,7 +78,7 @@ class EmbedGraph(DayGraph):
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
         config, rows = self.config, []
         x = self.normalized(values, observed)
-        empty = torch.zeros(1, 1, values.shape[2])
+        empty = x[:, :1] * 0.0  # a constant would have a size
         for group in config.groups:
             for part in (x, observed):
                 rows += [part[:, channel : channel + 1] for channel in group]
@@ -163,7 +163,7 @@ class DecodeGraph(DayGraph):
         self.register_buffer("near", model.decoder_near.clone())  # (H, 1, 1)
         mine = [[float(self.channel in group)] for group in config.groups]
         self.register_buffer("mine", torch.tensor([mine]))  # (1, G, 1)
-        self.quantized = quantized(self.blocks, "blocks")
+        self.quantized = "enter", "align", *quantized(self.blocks, "blocks")
 
     def example(self, size: int) -> dict[str, Tensor]:
         config = self.config

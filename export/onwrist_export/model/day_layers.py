@@ -190,4 +190,4 @@ class Between(nn.Module):
 
     def _at(self, x: Tensor, index: Tensor) -> Tensor:
         """Columns of x (1, T) at whole numbers (1, T)."""
-        return torch.index_select(x, 1, index.squeeze(0).to(torch.int32))
+        return torch.index_select(x, 1, index.squeeze(0).long())

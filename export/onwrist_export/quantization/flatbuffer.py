@@ -1,12 +1,13 @@
 """A TFLite model under construction: tensors, constants and operators in, bytes out.
 
-Constants lie inside the flatbuffer, never behind an offset after it: TFLite-Micro reads
-the latter wrongly without an error.
+A file holds one graph, or one of several sizes, which share their constants and have a
+signature each. Constants lie inside the flatbuffer, never behind an offset after it:
+TFLite-Micro reads the latter wrongly without an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import flatbuffers
@@ -45,14 +46,82 @@ class TensorInfo:
 
 
 @dataclass(eq=False)
-class FlatModel:
-    """The one mutable object of a conversion."""
+class FlatFile:
+    """What the graphs of a file share: constants, each once, and the list of operators."""
 
-    tensors: list[schema.TensorT] = field(default_factory=list)
-    operators: list[schema.OperatorT] = field(default_factory=list)
     # buffer 0 is, by the format, the empty one of everything computed
     buffers: list[schema.BufferT] = field(default_factory=lambda: [schema.BufferT()])
     codes: dict[tuple[int, int], int] = field(default_factory=dict)
+    known: dict[bytes, int] = field(default_factory=dict)
+
+    def buffer(self, data: bytes) -> int:
+        """Index of the buffer that holds these bytes."""
+        if data not in self.known:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data, np.uint8)
+            self.buffers.append(buffer)
+            self.known[data] = len(self.buffers) - 1
+        return self.known[data]
+
+    def pack(self, graphs: Mapping[str, Graph]) -> bytes:
+        """The finished file of graphs by name; with signatures of these names if several."""
+        model = schema.ModelT()
+        model.version = SCHEMA_VERSION
+        model.description = "onwrist"
+        model.buffers = self.buffers
+        model.subgraphs = [graph.build(name) for name, graph in graphs.items()]
+        if len(graphs) > 1:
+            model.signatureDefs = [
+                graph.sign(name, index) for index, (name, graph) in enumerate(graphs.items())
+            ]
+        model.operatorCodes = []
+        for code, version in self.codes:
+            c = schema.OperatorCodeT()
+            c.builtinCode = code
+            c.deprecatedBuiltinCode = min(code, OLD_BUILTIN_LIMIT)
+            c.version = version
+            model.operatorCodes.append(c)
+        return _bytes(model)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A finished graph, and its inputs and outputs by the names that hosts use."""
+
+    flat: FlatModel
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+
+    def build(self, name: str) -> schema.SubGraphT:
+        graph = schema.SubGraphT()
+        graph.name = name
+        graph.tensors = self.flat.tensors
+        graph.operators = self.flat.used(self.outputs.values())
+        graph.inputs = np.array([t.index for t in self.inputs.values()], np.int32)
+        graph.outputs = np.array([t.index for t in self.outputs.values()], np.int32)
+        return graph
+
+    def sign(self, key: str, subgraph: int) -> schema.SignatureDefT:
+        signature = schema.SignatureDefT()
+        signature.signatureKey, signature.subgraphIndex = key, subgraph
+        signature.inputs = [_named(n, t.index) for n, t in self.inputs.items()]
+        signature.outputs = [_named(n, t.index) for n, t in self.outputs.items()]
+        return signature
+
+
+def _named(name: str, index: int) -> schema.TensorMapT:
+    made = schema.TensorMapT()
+    made.name, made.tensorIndex = name, index
+    return made
+
+
+@dataclass(eq=False)
+class FlatModel:
+    """One graph, the one mutable object of its conversion."""
+
+    file: FlatFile = field(default_factory=FlatFile)
+    tensors: list[schema.TensorT] = field(default_factory=list)
+    operators: list[schema.OperatorT] = field(default_factory=list)
 
     def tensor(
         self,
@@ -69,10 +138,7 @@ class FlatModel:
         t.type = TYPES[np.dtype(dtype)]
         t.buffer = 0
         if data is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
-            self.buffers.append(buffer)
-            t.buffer = len(self.buffers) - 1
+            t.buffer = self.file.buffer(np.ascontiguousarray(data).tobytes())
         if quantization is not None:
             q = schema.QuantizationParametersT()
             q.scale = np.atleast_1d(quantization.scale).astype(np.float32)
@@ -103,7 +169,7 @@ class FlatModel:
         """
         code = getattr(schema.BuiltinOperator, builtin)
         o = schema.OperatorT()
-        o.opcodeIndex = self.codes.setdefault((code, version), len(self.codes))
+        o.opcodeIndex = self.file.codes.setdefault((code, version), len(self.file.codes))
         o.inputs = np.array([t.index for t in inputs], np.int32)
         o.outputs = np.array([t.index for t in outputs], np.int32)
         if options is not None:
@@ -112,7 +178,7 @@ class FlatModel:
             o.builtinOptions = options
         self.operators.append(o)
 
-    def _used(self, outputs: Sequence[TensorInfo]) -> list[schema.OperatorT]:
+    def used(self, outputs: Iterable[TensorInfo]) -> list[schema.OperatorT]:
         """The operators that the outputs depend on, in order."""
         needed = {t.index for t in outputs}
         used = []
@@ -122,34 +188,20 @@ class FlatModel:
                 used.append(operator)
         return used[::-1]
 
-    def pack(self, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> bytes:
-        """The finished model."""
-        graph = schema.SubGraphT()
-        graph.name = "main"
-        graph.tensors, graph.operators = self.tensors, self._used(outputs)
-        graph.inputs = np.array([t.index for t in inputs], np.int32)
-        graph.outputs = np.array([t.index for t in outputs], np.int32)
-        model = schema.ModelT()
-        model.version = SCHEMA_VERSION
-        model.description = "onwrist"
-        model.buffers, model.subgraphs = self.buffers, [graph]
-        model.operatorCodes = []
-        for code, version in self.codes:
-            c = schema.OperatorCodeT()
-            c.builtinCode = code
-            c.deprecatedBuiltinCode = min(code, OLD_BUILTIN_LIMIT)
-            c.version = version
-            model.operatorCodes.append(c)
-        return _bytes(model)
-
 
 def expose(model: bytes, tensors: Sequence[str]) -> bytes:
-    """The same model with `tensors`, by name, as further outputs."""
+    """The same model with `tensors`, by name, as further outputs of every graph."""
     opened = schema.ModelT.InitFromPackedBuf(model, 0)
-    (graph,) = opened.subgraphs
-    index = {t.name.decode(): i for i, t in enumerate(graph.tensors)}
-    further = [index[name] for name in tensors if index[name] not in graph.outputs]
-    graph.outputs = np.array([*graph.outputs, *further], np.int32)
+    for graph in opened.subgraphs:
+        index = {t.name.decode(): i for i, t in enumerate(graph.tensors)}
+        further = [index[name] for name in tensors if index[name] not in graph.outputs]
+        graph.outputs = np.array([*graph.outputs, *further], np.int32)
+    for signature in opened.signatureDefs or ():
+        graph = opened.subgraphs[signature.subgraphIndex]
+        named = {output.tensorIndex for output in signature.outputs}
+        signature.outputs += [
+            _named(graph.tensors[i].name.decode(), i) for i in graph.outputs if i not in named
+        ]
     return _bytes(opened)
 
 

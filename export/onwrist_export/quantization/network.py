@@ -21,6 +21,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
+from torch import Tensor, nn
 
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import MLP
@@ -38,11 +39,19 @@ WEIGHT = re.compile(r"encoder_layers\.(\d+)\.(main_path\.0|main_path\.3|shortcut
 
 def export(graph: DeployGraph | StepGraph) -> ModelProto:
     """The float ONNX graph of `graph`: inputs (1, C, N), batch norm folded, layers named."""
+    model = to_onnx(graph, graph.example(), graph.output_names)
+    _name_layers(model)
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+
+
+def to_onnx(
+    graph: nn.Module, example: Mapping[str, Tensor], outputs: Sequence[str]
+) -> ModelProto:
+    """The float ONNX graph of any module whose heads fold, for inputs of these shapes."""
     graph = copy.deepcopy(graph).eval()
     for module in graph.modules():
         if isinstance(module, MLP):
             module.fold()
-    example = graph.example()
     # the exporter reports its progress and missing optional packages on both streams
     with (
         contextlib.redirect_stdout(io.StringIO()),
@@ -57,15 +66,14 @@ def export(graph: DeployGraph | StepGraph) -> ModelProto:
             external_data=False,
             opset_version=OPSET,
             input_names=list(example),
-            output_names=list(graph.output_names),
+            output_names=list(outputs),
             verbose=False,
         )
     model = program.model_proto
     g = model.graph
     for record in (model, g, *g.node, *g.input, *g.output, *g.initializer):
         del record.metadata_props[:]  # stack traces with paths of the exporting machine
-    _name_layers(model)
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    return model
 
 
 @contextlib.contextmanager

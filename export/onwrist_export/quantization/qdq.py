@@ -62,7 +62,7 @@ def insert(
             # floats that only pass by the integers stay as they were made
             if name in quantized and (integer or name in written):
                 node.input[k] = name + DEQUANTIZED
-        if integer and node.op_type == "Conv":
+        if integer and node.op_type in ("Conv", "Gemm"):
             nodes += _weights(graph, node, constants, scales)
         if node.output[0] not in relus:
             nodes.append(node)
@@ -76,33 +76,33 @@ def insert(
 
 def _weights(
     graph: onnx.GraphProto,
-    conv: NodeProto,
+    layer: NodeProto,
     constants: Mapping[str, NDArray[np.generic]],
     scales: Mapping[str, tuple[np.float32, int]],
 ) -> list[NodeProto]:
-    """Quantize weights and bias of a convolution; the nodes that dequantize them."""
-    weight = constants[conv.input[1]].astype(np.float64)
-    given = constants[conv.input[2]] if len(conv.input) > 2 else np.zeros(len(weight))
+    """Quantize weights (O, ...) and bias of a layer; the nodes that dequantize them."""
+    weight = constants[layer.input[1]].astype(np.float64)
+    given = constants[layer.input[2]] if len(layer.input) > 2 else np.zeros(len(weight))
     bias = given.astype(np.float64)
-    incoming, _ = scales[conv.input[0].removesuffix(DEQUANTIZED)]
+    incoming, _ = scales[layer.input[0].removesuffix(DEQUANTIZED)]
     largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
     # a channel that is hardly more than its bias takes the finest scale that this allows
     scale = np.maximum(largest / MOST, np.abs(bias) / (MOST_OF_BIAS * float(incoming)))
     scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
     bias_scale = incoming * scale
-    each = scale.astype(np.float64).reshape(-1, 1, 1)
+    each = scale.astype(np.float64).reshape(-1, *[1] * (weight.ndim - 1))
     integers = np.clip(np.rint(weight / each), -MOST, MOST).astype(np.int8)
     biases = np.rint(bias / bias_scale.astype(np.float64)).astype(np.int32)
     nodes = []
     for position, (what, values, step) in enumerate(
         (("weight", integers, scale), ("bias", biases, bias_scale)), start=1
     ):
-        name = f"{conv.name}.{what}"
+        name = f"{layer.name}.{what}"
         graph.initializer.append(numpy_helper.from_array(values, f"{name}_quantized"))
         stored = _constant(graph, name, step, np.zeros(step.shape, values.dtype))
         nodes.append(_dequantize(f"{name}_quantized", stored, name, axis=0))
-        del conv.input[position:]
-        conv.input.append(name + DEQUANTIZED)
+        del layer.input[position:]
+        layer.input.append(name + DEQUANTIZED)
     return nodes
 
 

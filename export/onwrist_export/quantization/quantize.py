@@ -27,7 +27,13 @@ from onwrist_export.windows.grids import Windows
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Role, Step
 
-STEMS: dict[Role, str] = {"window": "model", "step": "step"}
+STEMS: dict[Role, str] = {
+    "window": "model",
+    "step": "step",
+    "embed": "embed",
+    "encode": "encode",
+    "decode": "decode",
+}
 # A power of two, so that no engine's way of dividing by it can matter; 1.0 becomes 127.
 INPUT_SCALE = 2.0**-7
 # The one scale of all activations of a step, which its weights are rescaled for. Sums over

@@ -42,8 +42,8 @@ def conv(scope: Scope, node: NodeProto) -> None:
     before, after = given.get("pads", [0, 0])
     quantizer = scope.integer(node)
     x = scope.get_last(node.input[0] if quantizer is None else stored(scope, node.input[0]))
-    weights, bias = _weights(scope, node, quantizer is not None)
-    kernel = weights.shape[2]
+    kernels, bias = weights(scope, node, quantizer is not None)
+    kernel = kernels.shape[2]
     length = x.shape[TIME]
     produced = (length + before + after - kernel) // stride + 1
     needed = max((produced - 1) * stride + kernel - length, 0)
@@ -57,18 +57,21 @@ def conv(scope: Scope, node: NodeProto) -> None:
     options.padding = padding
     options.strideW, options.strideH = stride, 1
     options.dilationWFactor = options.dilationHFactor = 1
-    shape = (1, 1, produced, weights.shape[0])
+    shape = (1, 1, produced, kernels.shape[0])
     if quantizer is not None:
         result, version = quantized_output(scope, quantizer, shape), 3
     else:
         result, version = output(scope, node, like=x), 1
-    scope.flat.operator("CONV_2D", [x, weights, bias], [result], version, options)
+    scope.flat.operator("CONV_2D", [x, kernels, bias], [result], version, options)
 
 
-def _weights(scope: Scope, node: NodeProto, integer: bool) -> tuple[TensorInfo, TensorInfo]:
-    """Weights (O, I, K) as (O, 1, K, I), and bias (O,)."""
+def weights(scope: Scope, node: NodeProto, integer: bool) -> tuple[TensorInfo, TensorInfo]:
+    """Weights (O, I, K) as (O, 1, K, I), and bias (O,), of zeros where there is none.
+
+    Those of a linear layer (O, I) become (O, 1, 1, I).
+    """
     found = []
-    for name, dtype in zip(node.input[1:3], (np.int8, np.int32), strict=True):
+    for name, dtype in zip(node.input[1:3], (np.int8, np.int32), strict=False):
         quantization = None
         value = scope.constant(name)
         if value is None:
@@ -79,9 +82,14 @@ def _weights(scope: Scope, node: NodeProto, integer: bool) -> tuple[TensorInfo, 
             zeros = np.zeros(scale.shape, np.int64)
             quantization = Quantization(scale, zeros)
             value = scope.constants[source.input[0]].astype(dtype)
+        if value.ndim == 2:  # of a linear layer: one of kernel 1
+            value = value[..., None]
         if value.ndim == 3:
             value = value.transpose(0, 2, 1)[:, None]
         found.append(scope.flat.constant(name, value, quantization))
+    if len(found) == 1:
+        zeros = np.zeros(found[0].shape[:1], np.float32)
+        found.append(scope.flat.constant(f"{node.name}/bias", zeros))
     return found[0], found[1]
 
 
@@ -179,12 +187,23 @@ def transpose(scope: Scope, node: NodeProto) -> None:
         else:
             scope.last[name] = scope.reshape(scope.get(source), name, (one, 1, columns, rows))
         return
-    inputs = [
-        scope.get(node.input[0]),
-        scope.flat.constant(f"{node.output[0]}/order", np.array(order, np.int32)),
-    ]
+    following = scope.consumers.get(node.output[0], [])
+    if (
+        order == [*range(rank - 2), rank - 1, rank - 2]
+        and following
+        and all(n.op_type == "MatMul" and n.input[1] == node.output[0] for n in following)
+    ):
+        scope.flipped[node.output[0]] = scope.get(node.input[0])  # a product can read it so
+        return
+    if quantizer is None:
+        x, result, version = scope.get(node.input[0]), output(scope, node), 1
+    else:
+        x = scope.get(stored(scope, node.input[0]))
+        result = quantized_output(scope, quantizer, scope.shapes[node.output[0]])
+        version = 2
+    turn = scope.flat.constant(f"{node.output[0]}/order", np.array(order, np.int32))
     options = schema.TransposeOptionsT()
-    scope.flat.operator("TRANSPOSE", inputs, [output(scope, node)], 1, options)
+    scope.flat.operator("TRANSPOSE", [x, turn], [result], version, options)
 
 
 def add(scope: Scope, node: NodeProto) -> None:

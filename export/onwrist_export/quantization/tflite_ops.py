@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from onnx import NodeProto
 
-from onwrist_export.quantization import tflite_layers
+from onwrist_export.quantization import tflite_layers, tflite_tokens
 from onwrist_export.quantization.tflite_scope import (
     TIME,
     Scope,
@@ -82,22 +82,6 @@ def reduce(builtin: str) -> Translator:
     return translate
 
 
-def gemm(scope: Scope, node: NodeProto) -> None:
-    given = attributes(node)
-    if given.get("transA", 0) or given.get("alpha", 1.0) != 1 or given.get("beta", 1.0) != 1:
-        raise refuse(node, "a transposed or scaled input")
-    weights = scope.constant(node.input[1])
-    if weights is None:
-        raise refuse(node, "computed weights")
-    if not given.get("transB", 0):
-        weights = weights.T
-    inputs = [scope.get(node.input[0]), scope.flat.constant(node.input[1], weights)]
-    if len(node.input) > 2:
-        inputs.append(scope.get(node.input[2]))
-    options = schema.FullyConnectedOptionsT()
-    scope.flat.operator("FULLY_CONNECTED", inputs, [output(scope, node)], 1, options)
-
-
 def softmax(scope: Scope, node: NodeProto) -> None:
     rank = len(scope.shapes[node.input[0]])
     if attributes(node).get("axis", -1) % rank != rank - 1:
@@ -124,15 +108,20 @@ def reciprocal(scope: Scope, node: NodeProto) -> None:
 TRANSLATORS: dict[str, Translator] = {
     "Abs": elementwise("ABS", schema.AbsOptionsT),
     "Add": tflite_layers.add,
+    "Cast": tflite_tokens.cast,
     "Clip": clip,
     "Concat": tflite_layers.concat,
     "Conv": tflite_layers.conv,
     "Div": elementwise("DIV", schema.DivOptionsT),
     "Exp": elementwise("EXP", schema.ExpOptionsT),
+    "Floor": elementwise("FLOOR"),
     "Flatten": tflite_layers.reshape,
     "Gelu": gelu,
-    "Gemm": gemm,
+    "Gather": tflite_tokens.gather,
+    "Gemm": tflite_tokens.gemm,
+    "LayerNormalization": tflite_tokens.layer_norm,
     "Log": elementwise("LOG"),
+    "MatMul": tflite_tokens.matmul,
     "Max": elementwise("MAXIMUM", schema.MaximumMinimumOptionsT),
     "Min": elementwise("MINIMUM", schema.MaximumMinimumOptionsT),
     "Mul": elementwise("MUL", schema.MulOptionsT),
@@ -148,6 +137,7 @@ TRANSLATORS: dict[str, Translator] = {
     "Sigmoid": elementwise("LOGISTIC"),
     "Slice": tflite_layers.slice_,
     "Softmax": softmax,
+    "Split": tflite_tokens.split,
     "Sqrt": elementwise("SQRT"),
     "Squeeze": tflite_layers.reshape,
     "Sub": elementwise("SUB", schema.SubOptionsT),

@@ -35,6 +35,8 @@ class Scope:
     plain: dict[str, TensorInfo] = field(default_factory=dict)
     last: dict[str, TensorInfo] = field(default_factory=dict)
     reshaped: dict[int, TensorInfo] = field(default_factory=dict)
+    # tensors whose last two axes are yet to be exchanged, by what reads them
+    flipped: dict[str, TensorInfo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.model.graph
@@ -52,7 +54,7 @@ class Scope:
                 self.consumers.setdefault(name, []).append(node)
 
     def done(self, node: NodeProto) -> bool:
-        return node.output[0] in self.plain or node.output[0] in self.last
+        return any(node.output[0] in held for held in (self.plain, self.last, self.flipped))
 
     def constant(self, name: str) -> NDArray[np.generic] | None:
         """The value of a float constant, dequantized if it is stored quantized."""
