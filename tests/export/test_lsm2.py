@@ -270,3 +270,18 @@ def test_training_learns_a_rhythm() -> None:
     with torch.no_grad():
         found = model.restore(model.eval()(day, seen, MINUTE[:1]))
     assert float((found - day)[0, 2, 600:900].abs().mean()) < 8  # 25 for a straight line
+
+
+def test_a_level_that_nothing_tells_is_not_learned() -> None:
+    """Where no heart rate is seen, its mean is that of the scale, whoever it was."""
+    low, high = person("d", True, 5), person("e", True, 6)
+    low.values[2] -= 20
+    high.values[2] += 25
+    torch.manual_seed(0)
+    given = MaskedDays([low, high], LSM2(SMALL, CONFIG.scales), CONFIG, "inherited")
+    blind = 0
+    for _, (values, seen, counted, _, _) in zip(range(12), given, strict=False):
+        for row in torch.nonzero(~seen[:, 2].any(1) & counted[:, 2].any(1))[:, 0]:
+            assert abs(float(values[row, 2][counted[row, 2]].mean()) - 75.0) < 0.01
+            blind += 1
+    assert blind > 10

@@ -30,8 +30,9 @@ class Pretraining(Budget, kw_only=True):
     dropout : share of the tokens that is dropped before the encoder, masked ones first.
     spans : share of batches that hide spans of minutes instead, and drop no token.
     single : share of the other windows that also lose one channel of a group of several.
-    shift : where spans are hidden, the interpolated channel is moved by up to so much, in its
-        unit: people differ in its level by more than the few that there are can show.
+    shift : a window's interpolated channel is moved by up to so much, in its unit: people
+        differ in its level by more than the few that there are can show.
+    unit_dropout : share of units of each layer that is left out.
     bend : error on the model's scale from which on the loss is linear.
     weights : of each channel in the loss.
     """
@@ -40,6 +41,7 @@ class Pretraining(Budget, kw_only=True):
     spans: float
     single: float
     shift: float
+    unit_dropout: float
     bend: float
     weights: tuple[float, ...]
 
@@ -161,6 +163,7 @@ def _check(config: DayConfig) -> None:
     for what, share in (
         ("dropout", config.pretrain.dropout),
         ("spans", config.pretrain.spans),
+        ("unit_dropout", config.pretrain.unit_dropout),
         ("single", config.pretrain.single),
     ):
         if not 0 <= share <= 1:

@@ -41,7 +41,7 @@ def pretrain(
         train on it as if it were real.
     """
     torch.manual_seed(config.seed)
-    model = LSM2(config.lsm2, config.scales)
+    model = LSM2(config.lsm2, config.scales, config.pretrain.unit_dropout)
     batches = MaskedDays(people, model, config, missing)
     losses = fit(MaskedTraining(model, config), batches, config.pretrain.steps, progress)
     return model, losses
@@ -61,27 +61,34 @@ class MaskedDays(IterableDataset[Batch]):
         budget = self.config.pretrain
         while True:
             values, minute = self.days.batch(budget.batch)
-            in_spans = bool(torch.rand((), generator=self.days.generator) < budget.spans)
-            if in_spans:
-                values[:, self.channel] += self._shift(len(values))
             observed = ~values.isnan()
             if self.missing != "inherited":
                 values = filled(values, self.missing, self.model.zero)
                 observed = torch.ones_like(observed)
-            hidden, dropped = self._masks(observed, in_spans)
+            hidden, dropped = self._masks(observed)
             seen = observed & ~hidden
+            values[:, self.channel] += self._shift(values, observed, seen)
             index = masks.kept(self.model.there(seen), dropped, self.days.generator)
             yield torch.nan_to_num(values), seen, hidden & observed, minute, index
 
-    def _shift(self, batch: int) -> Tensor:
-        """How far each window's channel is moved, (B, 1)."""
-        chance = torch.rand(batch, 1, generator=self.days.generator)
-        return self.config.pretrain.shift * (2 * chance - 1)
+    def _shift(self, values: Tensor, observed: Tensor, seen: Tensor) -> Tensor:
+        """How far the interpolated channel is moved, (B, 1).
 
-    def _masks(self, observed: Tensor, in_spans: bool) -> tuple[Tensor, int]:
+        Where nothing of it is seen its mean goes to the middle of the scale: from so few
+        people a model would learn by heart whose activity goes with which level.
+        """
+        chance = torch.rand(len(values), 1, generator=self.days.generator)
+        moved = self.config.pretrain.shift * (2 * chance - 1)
+        level, known = values[:, self.channel], observed[:, self.channel]
+        total = torch.where(known, level, 0.0).sum(1, keepdim=True)
+        mean = total / known.sum(1, keepdim=True).clamp(min=1)
+        middle = self.model.zero[self.channel] - mean
+        return torch.where(seen[:, self.channel].any(1, keepdim=True), moved, middle)
+
+    def _masks(self, observed: Tensor) -> tuple[Tensor, int]:
         """What is hidden, and how many tokens are dropped."""
         budget, sizes, draw = self.config.pretrain, self.model.config, self.days.generator
-        if in_spans:
+        if torch.rand((), generator=draw) < budget.spans:
             return masks.spans(observed, sizes, self.channel, draw), 0
         hidden = masks.artificial(len(observed), sizes, draw)
         also = torch.rand(len(observed), 1, 1, generator=draw) < budget.single

@@ -134,8 +134,9 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """A pre-norm transformer layer. ReLU, since it quantizes whole."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        self.dropout = dropout
         self.before_attention = nn.LayerNorm(width)
         self.attention = Attention(width, heads)
         self.before_mlp = nn.LayerNorm(width)
@@ -144,8 +145,12 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        x = x + self.attention(self.before_attention(x), bias)
-        return x + self.mlp(self.before_mlp(x))
+        x = x + self._drop(self.attention(self.before_attention(x), bias))
+        first, activation, second = self.mlp
+        return x + second(self._drop(activation(first(self.before_mlp(x)))))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
 
 
 class Positions(nn.Module):
@@ -241,9 +246,12 @@ class LSM2(nn.Module):
     Parameters
     ----------
     scales : of each channel. They are constants of the model, never of a person.
+    dropout : share of units that training leaves out.
     """
 
-    def __init__(self, config: LSM2Config, scales: Sequence[Scale]) -> None:
+    def __init__(
+        self, config: LSM2Config, scales: Sequence[Scale], dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.config = config
         groups, width, inner = len(config.groups), config.width, config.decoder_width
@@ -252,14 +260,16 @@ class LSM2(nn.Module):
             self.register_buffer(f"_{name}", column, persistent=False)
         self.embed = nn.Linear(2 * config.slots * config.patch, width)
         self.positions = Positions(groups, width)
-        self.encoder = nn.ModuleList(Block(width, config.heads) for _ in range(config.depth))
+        self.encoder = nn.ModuleList(
+            Block(width, config.heads, dropout) for _ in range(config.depth)
+        )
         self.norm = nn.LayerNorm(width)
         self.enter = nn.Linear(width, inner)
         self.align = nn.Linear(width, inner)
         self.mask_token = nn.Parameter(torch.randn(inner) * 0.02)
         self.decoder_positions = Positions(groups, inner)
         self.decoder = nn.ModuleList(
-            Block(inner, config.decoder_heads) for _ in range(config.decoder_depth)
+            Block(inner, config.decoder_heads, dropout) for _ in range(config.decoder_depth)
         )
         self.decoder_norm = nn.LayerNorm(inner)
         self.leave = nn.Linear(inner, config.slots * config.patch)
