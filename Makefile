@@ -1,9 +1,11 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
-# make check: lint and types.                     make bundle: train and pack wrist-himae anew.
+# make check: lint and types.
+# make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/stress_predict_e4
+DAYS ?= ../shared/data/fitbit_furberg2016
 OUT ?= out
 TROIKA ?= ../shared/data/troika_ieee_spc2015/troika.npz
 # Appended to the card; `make notes` measures the first two anew, `make bundle` the third.
@@ -11,7 +13,7 @@ NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check bundle notes benchmarks clean
+.PHONY: demo test check bundle day-bundle days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -38,15 +40,29 @@ bundle: $(VENV)/.dev
 	    --bundle $(OUT)/judged.onwrist -o benchmarks/results/troika.md
 	$(BIN)/onwrist-export pack $(OUT)/quantized --notes $(NOTES) -o sdk/onwrist/bundles/wrist-himae.onwrist
 
+day-bundle: $(VENV)/.dev
+	$(BIN)/onwrist-export pretrain $(DAYS) --config day-lsm2 -o $(OUT)/day/pretrained.safetensors
+	$(BIN)/onwrist-export train $(DAYS) --config day-lsm2 --encoder $(OUT)/day/pretrained.safetensors \
+	    -o $(OUT)/day/trained.safetensors
+	$(BIN)/onwrist-export quantize $(OUT)/day/trained.safetensors --calibrate $(DAYS) -o $(OUT)/day/quantized
+	$(BIN)/onwrist-export check $(OUT)/day/quantized --recordings $(DAYS)
+	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/summary.md \
+	    -o sdk/onwrist/bundles/day-lsm2.onwrist
+
 notes: $(VENV)/.dev
 	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
 	$(BIN)/onwrist-export probe $(OUT)/pretrained.safetensors $(DATA) --tuning-steps 400 \
 	    -o benchmarks/results/probe
 
+# Trains three models for each of six people: hours on one core.
+days: $(VENV)/.dev
+	$(BIN)/python benchmarks/days.py $(DAYS) -o benchmarks/results/days
+
 benchmarks: $(VENV)/.dev
 	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race
 	$(BIN)/python benchmarks/lean.py -o benchmarks/results/lean
 	$(BIN)/python benchmarks/stream.py -o benchmarks/results/stream
+	$(BIN)/python benchmarks/day_speed.py -o benchmarks/results/day_speed
 	$(BIN)/python -m pytest benchmarks/test_latency.py
 
 $(VENV)/bin/python:
