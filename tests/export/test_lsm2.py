@@ -13,7 +13,8 @@ from onwrist.readers.fitbit_grid import Person
 from onwrist_export.days import masks
 from onwrist_export.days.config import load_day_config
 from onwrist_export.days.learn import MaskedDays, MaskedTraining
-from onwrist_export.model.lsm2 import LSM2, SIZES, nearest
+from onwrist_export.model.interpolation import nearest
+from onwrist_export.model.lsm2 import LSM2, SIZES
 
 CONFIG = load_day_config()
 SMALL = dataclasses.replace(CONFIG.lsm2, width=16, decoder_width=16, heads=2, decoder_heads=2)

@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from onwrist_export.model.interpolation import Interpolation
 from onwrist_export.model.lsm2 import (
     DAY,
     HARMONICS,
     LSM2,
     Block,
-    Interpolation,
     LSM2Config,
     Positions,
 )
