@@ -251,17 +251,25 @@ def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator
         found = [run_all(runner(model, run), w) for w in windows]
         judged = tensors if alike else [t for t in tensors if "." not in t]
         against = f"{files['s8']} in ONNX Runtime"
-        yield _agreement(name, against, alike, judged, reference, found)
+        yield agreement(name, against, alike, judged, reference, found)
 
 
-def _agreement(
+def agreement(
     name: str,
     against: str,
     alike: bool,
     tensors: Sequence[str],
     reference: Sequence[dict[str, Array]],
     found: Sequence[dict[str, Array]],
+    exact: str = network.ENCODER_INPUT + QUANTIZED,
 ) -> Agreement:
+    """How far engines are apart, over the outputs of several runs of both.
+
+    Parameters
+    ----------
+    tensors : int8 tensors that are compared; `exact` is one that must be the same.
+    reference, found : outputs by name of each run.
+    """
     differing, total, off, worst = 0, 0, 0, ""
     input_equal = True
     outputs: dict[str, float] = {}
@@ -280,7 +288,7 @@ def _agreement(
             difference = np.abs(other - shift - value)
             differing += int((difference > 0).sum())
             total += difference.size
-            if tensor == network.ENCODER_INPUT + QUANTIZED:
+            if tensor == exact:
                 input_equal &= not difference.any()
             if difference.max() > off:
                 off, worst = int(difference.max()), tensor.removesuffix(QUANTIZED)

@@ -41,6 +41,20 @@ class Days:
     def __len__(self) -> int:
         return len(self.values)
 
+    def select(self, chosen: NDArray[np.generic]) -> Days:
+        """Some of them, by index or by a mask."""
+        return Days(self.values[chosen], self.clocks[chosen])
+
+    def sample(self, most: int) -> Days:
+        """At most so many of them, evenly spread."""
+        return self.select(np.unique(np.linspace(0, len(self) - 1, most).round().astype(int)))
+
+    def without(self, gone: NDArray[np.bool_]) -> Days:
+        """Less what is gone, a mask that fits (W, C, S); only days of which something is left."""
+        values = np.where(gone, np.float32(np.nan), self.values)
+        left = ~np.isnan(values).all(axis=(1, 2))
+        return Days(values, self.clocks).select(left)
+
     def inputs(self) -> Iterable[dict[str, Array]]:
         """What `Chain.run` takes, one day after the other."""
         for values, clock in zip(self.values, self.clocks, strict=True):

@@ -50,14 +50,14 @@ def _integer(scope: Scope, node: NodeProto, quantizer: NodeProto) -> None:
     x = scope.reshape(x, f"{node.name}/rows", (1, 1, *x.shape))
     weight, bias = weights(scope, node, integer=True)
     quantization = scope.quantization(quantizer)
-    made = scope.flat.tensor(f"{node.name}/made", (1, 1, rows, width), np.int8, quantization)
+    name = quantizer.output[0]
+    made = scope.flat.tensor(name, (1, 1, rows, width), np.int8, quantization)
     options = schema.Conv2DOptionsT()
     options.padding = schema.Padding.VALID
     options.strideW = options.strideH = 1
     options.dilationWFactor = options.dilationHFactor = 1
     scope.flat.operator("CONV_2D", [x, weight, bias], [made], 3, options)
-    name = quantizer.output[0]
-    scope.plain[name] = scope.reshape(made, name, (rows, width))
+    scope.plain[name] = scope.reshape(made, f"{name}/plain", (rows, width))
 
 
 def matmul(scope: Scope, node: NodeProto) -> None:

@@ -1,0 +1,247 @@
+"""Quantized day graphs and days in, their parity out, one record for each graph.
+
+The embedding and the imputed minutes are compared through all graphs, float against INT8;
+files and engines on the inputs that each graph gets there. `parity` says what must hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist_export.quantization import flatbuffer, network
+from onwrist_export.quantization.check import agreement, centred_cosine, onnx_run, sqnr
+from onwrist_export.quantization.day import INPUT, MOVING, Days, Run, chained, sources
+from onwrist_export.quantization.litert import Kernels, LiteRT
+from onwrist_export.quantization.parity import (
+    Agreement,
+    Condition,
+    Imputation,
+    Layer,
+    Limits,
+    Parity,
+)
+from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
+from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_runtime.chain import Chain
+from onwrist_runtime.errors import InputError
+from onwrist_runtime.manifest import EMBEDDING, ENCODED, IMPUTED, SLOTS, Manifest, Role
+from onwrist_runtime.processor import has_vnni
+
+Array = NDArray[np.float32]
+Models = Mapping[Role, QuantizedModel]
+Calls = list[tuple[Mapping[str, Array], int | None]]  # inputs, and how many rows are tokens
+
+# What engines that round otherwise are judged by: the ends of layers, as the stages of HiMAE.
+ENDS = ("embed", "enter", "align", ".out", ".down")
+HIDDEN = 60  # minutes, of each channel of each day
+AGREEMENT_DAYS = 8
+LAYER_DAYS = 24
+
+
+def check_days(
+    models: Models, manifest: Manifest, days: Days, limits: Limits
+) -> dict[Role, Parity]:
+    """Compare all files of all graphs.
+
+    Parameters
+    ----------
+    days : at least two of which something is observed, that calibration has not seen.
+    """
+    days = days.select(~np.isnan(days.values).all(axis=(1, 2)))
+    if len(days) < 2:
+        raise InputError(f"checking needs at least two days with samples, not {len(days)}")
+    fp32 = {role: onnx_run(model.fp32) for role, model in models.items()}
+    int8 = {role: LiteRT(model.tflite).run for role, model in models.items()}
+    conditions = tuple(
+        _compare(name, chosen, manifest, fp32, int8)
+        for name, chosen in damaged(days, manifest)
+        if len(chosen) > 1
+    )
+    found: dict[Role, Parity] = {}
+    for role, model in models.items():
+        layers = _layers(role, model, _calls(role, models, manifest, days.sample(LAYER_DAYS)))
+        few = _calls(role, models, manifest, days.sample(AGREEMENT_DAYS))
+        found[role] = Parity(
+            files=model.hashes,
+            limits=limits,
+            conditions=conditions if role == "encode" else (),
+            layers=layers,
+            worst_layer=max(layers, key=lambda layer: layer.added).name,
+            agreements=tuple(_agreements(role, model, few)),
+            unchecked=() if has_vnni() else (file_names(role)["u8"],),
+        )
+    if "decode" in models:
+        imputations = tuple(_imputations(days, manifest, fp32, int8))
+        found["decode"] = replace(found["decode"], imputations=imputations)
+    return found
+
+
+def damaged(days: Days, manifest: Manifest) -> Iterator[tuple[str, Days]]:
+    """The days as they are, with half of their hours missing, and without each channel."""
+    yield "nothing taken away", days
+    rng = np.random.default_rng(0)
+    hours = rng.random((len(days), 1, days.values.shape[2] // 60)) < 0.5
+    yield "half of the hours missing", days.without(np.repeat(hours, 60, axis=2))
+    for row, channel in enumerate(manifest.channels):
+        gone = np.zeros((1, days.values.shape[1], 1), bool)
+        gone[:, row] = True
+        yield f"no {channel.name}", days.without(gone)
+
+
+def _compare(
+    name: str,
+    days: Days,
+    manifest: Manifest,
+    fp32: Mapping[Role, Run],
+    int8: Mapping[Role, Run],
+) -> Condition:
+    first, second = (
+        np.concatenate([_encoding(manifest, runs).run(day)[EMBEDDING] for day in days.inputs()])
+        for runs in (fp32, int8)
+    )
+    cosine = centred_cosine(first.astype(np.float64), second.astype(np.float64))
+    return Condition(
+        name=name,
+        windows=len(first),
+        sqnr=sqnr(first, second),
+        centred_cosine=float(cosine.mean()),
+        centred_cosine_p5=float(np.percentile(cosine, 5)),
+        tasks=(),
+    )
+
+
+def _encoding(manifest: Manifest, runs: Mapping[Role, Run]) -> Chain:
+    """The graphs up to the embedding."""
+    return chained(manifest, {role: run for role, run in runs.items() if role != "decode"})
+
+
+def _imputations(
+    days: Days, manifest: Manifest, fp32: Mapping[Role, Run], int8: Mapping[Role, Run]
+) -> Iterator[Imputation]:
+    """Errors on minutes that were hidden: a span of each channel, and it is known."""
+    rng = np.random.default_rng(0)
+    hidden = np.zeros(days.values.shape, bool)
+    for day, row in np.ndindex(hidden.shape[:2]):
+        seen = np.flatnonzero(~np.isnan(days.values[day, row]))
+        if len(seen):
+            start = max(int(rng.choice(seen)) - HIDDEN // 2, 0)
+            hidden[day, row, start : start + HIDDEN] = True
+    counted = hidden & ~np.isnan(days.values)
+    left = Days(np.where(hidden, np.float32(np.nan), days.values), days.clocks)
+    first, second = (
+        np.concatenate(
+            [chained(manifest, runs).run(inputs)[IMPUTED] for inputs in left.inputs()]
+        )
+        for runs in (fp32, int8)
+    )
+    for row, channel in enumerate(manifest.channels):
+        told = counted[:, row]
+        truth = days.values[:, row][told]
+        if len(truth):
+            errors = (np.abs(x[:, row][told] - truth).mean() for x in (first, second))
+            yield Imputation(channel.name, len(truth), *map(float, errors))
+
+
+def _calls(role: Role, models: Models, manifest: Manifest, days: Days) -> Calls:
+    """What a graph is given on the way of these days through the s8 graphs."""
+    calls: Calls = []
+
+    def runner(each: Role) -> Run:
+        run = onnx_run(models[each].s8)
+
+        def recorded(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+            if each == role:
+                rows = int((inputs[SLOTS] >= 0).sum()) if SLOTS in inputs else None
+                calls.append((inputs, rows))
+            return run(inputs)
+
+        return recorded
+
+    chain = chained(manifest, {each: runner(each) for each in models})
+    for inputs in days.inputs():
+        chain.run(inputs)
+    return calls
+
+
+def _run(
+    run: Run, calls: Calls, rows_of: Callable[[str], bool]
+) -> list[dict[str, NDArray[np.float64]]]:
+    """Outputs of each call, without the rows that are left over."""
+    found = []
+    for inputs, rows in calls:
+        outputs = {}
+        for name, value in run(inputs).items():
+            value = value.astype(np.float64)
+            if value.ndim == 4:  # (1, 1, K, D) of TFLite
+                value = value[0, 0]
+            outputs[name] = value[..., :rows, :] if rows_of(name) else value
+        found.append(outputs)
+    return found
+
+
+def _layers(role: Role, model: QuantizedModel, calls: Calls) -> tuple[Layer, ...]:
+    """SQNR of what every layer gives, and the noise it has beyond what it reads."""
+    names = [n for n in sources(model.fp32) if n + DEQUANTIZED in _outputs(model)]
+    fp32 = _run(onnx_run(network.expose(model.fp32, names)), calls, lambda n: n in names)
+    told = [n + DEQUANTIZED for n in names]
+    int8 = _run(onnx_run(network.expose(model.s8, told)), calls, lambda n: n in told)
+    ratio = {
+        name: sqnr(
+            np.concatenate([out[name].ravel() for out in fp32]),
+            np.concatenate([out[name + DEQUANTIZED].ravel() for out in int8]),
+        )
+        for name in names
+    }
+    noise = {name: 10 ** (-decibel / 10) for name, decibel in ratio.items()}
+    writers = {output: node for node in model.fp32.graph.node for output in node.output}
+    layers = []
+    for name in names:
+        if name.endswith(INPUT):
+            continue
+        gemm = writers[name]
+        if gemm.op_type == "Relu":
+            gemm = writers[gemm.input[0]]
+        read = gemm.input[0]
+        while writers[read].op_type in MOVING and read not in noise:
+            read = writers[read].input[0]
+        layers.append(Layer(f"{role}.{gemm.name}", ratio[name], noise[name] - noise[read]))
+    return tuple(layers)
+
+
+def _outputs(model: QuantizedModel) -> set[str]:
+    return {name for node in model.s8.graph.node for name in node.output}
+
+
+def _agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agreement]:
+    """Each file in each engine against the s8 file in ONNX Runtime."""
+    files = file_names(role)
+    tensors = [n + QUANTIZED for n in sources(model.fp32) if n + QUANTIZED in _outputs(model)]
+
+    def rows_of(name: str) -> bool:
+        return name in tensors or name == ENCODED
+
+    def outputs(run: Run) -> list[dict[str, NDArray[np.float64]]]:
+        return _run(run, calls, rows_of)
+
+    reference = outputs(onnx_run(network.expose(model.s8, tensors)))
+    exposed = flatbuffer.expose(model.tflite, tensors)
+    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True)]
+    if has_vnni():  # elsewhere u8 is wrong, and never run
+        u8 = onnx_run(network.expose(model.u8, tensors))
+        engines.append((f"{files['u8']} in ONNX Runtime", u8, True))
+    for whose, kernels in (
+        ("tflite-runtime", Kernels.BUILT_IN),
+        ("TFLite-Micro", Kernels.REFERENCE),
+    ):
+        name = f"{files['tflite']} with the kernels of {whose}"
+        engines.append((name, LiteRT(exposed, kernels).run, False))
+    exact = f"embed{INPUT}{QUANTIZED}"
+    ends = [t for t in tensors if t.endswith(tuple(end + QUANTIZED for end in ENDS))]
+    for name, run, alike in engines:
+        against = f"{files['s8']} in ONNX Runtime"
+        judged = tensors if alike else ends
+        yield agreement(name, against, alike, judged, reference, outputs(run), exact)
