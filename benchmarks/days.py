@@ -5,12 +5,14 @@
 Six folds, each with one person of raw heart rate and a share of the others; nobody in a
 fold's test set is in its training. What is not under --checkpoints is trained, three models
 a fold (hours on one core); baselines are fitted once and kept there, too. Writes days.md for
-people, days.json for programs and four figures. All draws are from fixed seeds.
+people, days.json (every gap and error, too) for programs, and four figures. All draws are
+from fixed seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,7 +25,7 @@ from days.contestants import OURS, VARIANTS
 from days.folds import folds
 from days.missingness import removals
 from days.probe import hours_of
-from days.tasks import Setting, gaps_of, settings
+from days.tasks import Gap, Setting, gaps_of, settings
 
 from onwrist.readers.fitbit_grid import Person
 from onwrist.readers.fitbit_grid import people as read_people
@@ -104,13 +106,19 @@ def main() -> None:
         for variant in VARIANTS
     }
 
+    own = {s: [g for g in gaps[TOKENS_FROM] if g.subject == s] for s in judges}
     collected = {
-        subject: tokens.collect(model, people[subject], own)
-        for subject, model in judged_by[OURS].items()
-        if (own := [g for g in gaps[TOKENS_FROM] if g.subject == subject])
+        subject: tokens.collect(judged_by[OURS][subject], people[subject], mine)
+        for subject, mine in own.items()
+        if mine
+    }
+    blank = contestants.untrained(config)
+    untrained = {
+        subject: tokens.likeness(tokens.collect(blank, people[subject], own[subject]))
+        for subject in collected
     }
     results = report.Results(
-        conditions=conditions(),
+        conditions=conditions() | {"learning": _learning()},
         people=everybody,
         folds=parts,
         summaries=summaries,
@@ -118,6 +126,7 @@ def main() -> None:
         active=active,
         probes=evidence.probe_results(answers, list(people)),
         likenesses={s: tokens.likeness(each) for s, each in collected.items()},
+        untrained=untrained,
         steps=config.pretrain.steps,
     )
     figures.by_length(summaries, output / "by_length.png")
@@ -128,10 +137,12 @@ def main() -> None:
     figures.tokens(collected, output / "tokens.png")
     (output / "days.md").write_text(report.markdown(results, listed(results.conditions)))
     record = report.record(results) | {
-        "gaps": [_gaps(each) for each in scored],
         "configuration": arguments.config.name,
+        "gaps": {f"{task}/{size}": _places(each) for (task, size), each in gaps.items()},
+        "errors": {each.setting.name: _errors(each) for each in scored},
     }
-    (output / "days.json").write_text(json.dumps(record, default=_plain) + "\n")
+    text = json.dumps(record, default=_plain, separators=(",", ":"))
+    (output / "days.json").write_text(text + "\n")
     print(report.markdown(results, listed(results.conditions)))
 
 
@@ -151,17 +162,26 @@ def _heart_without(
     return found
 
 
-def _gaps(each: scores.Scores) -> dict[str, object]:
-    """All gaps of a setting with every contestant's error, so that all can be recomputed."""
+def _places(gaps: Sequence[Gap]) -> dict[str, list[list[object]]]:
+    """By person, each window's first minute and the spans that are hidden in it."""
+    found: dict[str, list[list[object]]] = {}
+    for gap in gaps:
+        spans = ",".join(f"{first}-{last}" for first, last in gap.spans)
+        found.setdefault(gap.subject, []).append([gap.start, spans])
+    return found
+
+
+def _errors(each: scores.Scores) -> dict[str, list[float | None]]:
+    """Of every contestant on every gap, so that each figure can be recomputed."""
     return {
-        "setting": each.setting.name,
-        "gaps": [[g.subject, g.start, [list(span) for span in g.spans]] for g in each.gaps],
-        "minutes": each.minutes.tolist(),
-        "errors": {
-            name: [None if np.isnan(e) else round(float(e), 3) for e in values]
-            for name, values in each.errors.items()
-        },
+        name: [None if np.isnan(e) else round(float(e), 2) for e in values]
+        for name, values in each.errors.items()
     }
+
+
+def _learning() -> str:
+    names = "torch", "scikit-learn"
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
 
 
 def _plain(value: object) -> object:

@@ -83,6 +83,12 @@ def trained(
     return Trained(model.eval(), missing)
 
 
+def untrained(config: DayConfig) -> Trained:
+    """The weights that every training begins with."""
+    torch.manual_seed(config.seed)
+    return Trained(LSM2(config.lsm2, config.scales).eval(), VARIANTS[OURS])
+
+
 def _identity(students: Sequence[Person]) -> str:
     """Changes with who teaches and with any of their minutes."""
     found = hashlib.sha256()

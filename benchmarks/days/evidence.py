@@ -5,6 +5,7 @@ Four questions: heart rate in gaps, the ablation, targeted missingness, and the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from .missingness import Removal
 from .probe import Hour
 from .scores import Scores
 from .statistics import (
+    LEAST_PEOPLE,
     LINE,
     Difference,
     Estimate,
@@ -56,7 +58,9 @@ class Degradation:
     Attributes
     ----------
     error : mean over people of the absolute error with the removal.
-    share, low, high : error / error without the removal - 1, with its 95 % interval.
+    share, low, high : error / error without the removal - 1, with its 95 % interval. All
+        are NaN where there is not enough data.
+    people : how many they rest on.
     """
 
     removal: Removal
@@ -64,6 +68,7 @@ class Degradation:
     share: float
     low: float
     high: float
+    people: int
 
 
 @dataclass(frozen=True)
@@ -119,10 +124,14 @@ def summarise(
 def degradation(removal: Removal, sample: Sample) -> Degradation:
     """From errors (n, 2): without and with the removal, on the same things."""
     solid = enough_of(sample)
+    people = len(solid.people)
+    if people < LEAST_PEOPLE:
+        return Degradation(removal, math.nan, math.nan, math.nan, math.nan, people)
     intact, removed = means(solid)
     draws = resampled(solid)
     low, high = interval(draws[:, 1] / draws[:, 0] - 1)
-    return Degradation(removal, float(removed), float(removed / intact - 1), low, high)
+    share = float(removed / intact - 1)
+    return Degradation(removal, float(removed), share, low, high, people)
 
 
 def probe_baselines(

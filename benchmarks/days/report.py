@@ -76,9 +76,10 @@ Heart-rate patches of windows of a person the model never saw, at the decoder's 
 data tokens, mask tokens where we hid a heart rate, and mask tokens where there was none. AUC:
 a logistic regression between two kinds on windows that it was not fitted to. Cosines are of
 vectors less the mean over all three. This says how differently the decoder treats what it was
-given and what it has to guess. It does not say why: natural gaps lie at other hours, with
-other activity beside them, than hidden patches do, and a probe may tell them apart by that
-alone.
+given and what it has to guess, and no more: a mask token begins as another vector than a data
+token, so that a decoder with random weights tells them apart as well (AUC, untrained). Most
+natural gaps are hours in which the device was not worn, at other times of day and without
+activity beside them, and may be told from hidden patches by that alone.
 """
 
 
@@ -94,6 +95,7 @@ class Results:
     active: Mapping[str, Sequence[Degradation]]
     probes: Mapping[str, ProbeResult]
     likenesses: Mapping[str, Sequence[Likeness]]
+    untrained: Mapping[str, Sequence[Likeness]]
     steps: int
 
 
@@ -129,13 +131,14 @@ def markdown(found: Results, conditions: str) -> str:
             "## Something taken away\n",
             DEGRADED,
             tables.degradations(found.heart, found.active),
+            tables.resting_on(found.heart, found.active),
             "![Added error by removal](degradation.png)\n",
             "## The next hour\n",
             PROBE,
             tables.probes(found.probes),
             "## Tokens that are guessed\n",
             TOKENS,
-            tables.likenesses(found.likenesses),
+            tables.likenesses(found.likenesses, found.untrained),
             "![Tokens](tokens.png)\n",
         ]
     )
@@ -160,4 +163,5 @@ def record(found: Results) -> dict[str, Any]:
         "active minutes without": found.active,
         "probe": found.probes,
         "tokens": found.likenesses,
+        "tokens, untrained": found.untrained,
     }

@@ -6,6 +6,7 @@ beside differences, and where there are too few gaps or people it says "not enou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -165,14 +166,14 @@ def verdicts(summaries: Sequence[Summary], contestant: str) -> str:
             if e.mean is None or e.high is None or e.low is None:
                 word = NOT_ENOUGH
             elif e.high < 0:
-                word = "better, and the interval excludes zero"
+                word = "better in the mean, and the interval excludes zero"
             elif e.low > 0:
-                word = "worse, and the interval excludes zero"
+                word = "worse in the mean, and the interval excludes zero"
             else:
                 word = "no difference that the interval would tell from zero"
             lines.append(
                 f"- {contestant} against {other}, {described(setting)}: {word} "
-                f"({difference(found).strip('*')} people better).\n"
+                f"({difference(found).strip('*')} people).\n"
             )
     return "".join(lines)
 
@@ -198,7 +199,17 @@ def degradations(
     return markdown(header, rows)
 
 
+def resting_on(
+    heart: Mapping[str, Sequence[Degradation]], active: Mapping[str, Sequence[Degradation]]
+) -> str:
+    """How many people both halves of that table rest on."""
+    counts = [next(iter(each.values()))[0].people for each in (heart, active)]
+    return f"Heart rate of {counts[0]} people, active minutes of {counts[1]}.\n"
+
+
 def _degradation(found: Degradation) -> str:
+    if math.isnan(found.share):
+        return NOT_ENOUGH
     each = f"{found.error:.2f}, {found.share:+.0%} [{found.low:+.0%}, {found.high:+.0%}]"
     return f"**{each}**" if found.share > BOUND else each
 
@@ -222,19 +233,30 @@ def probes(results: Mapping[str, ProbeResult]) -> str:
     )
 
 
-def likenesses(found: Mapping[str, Sequence[Likeness]]) -> str:
-    """By person, since each comes from another model."""
+def likenesses(
+    found: Mapping[str, Sequence[Likeness]], untrained: Mapping[str, Sequence[Likeness]]
+) -> str:
+    """By person, since each comes from another model; beside it one that was never trained."""
     rows = [
         [
             subject,
             pair.first,
             pair.second,
             f"{pair.auc:.3f}",
+            f"{before.auc:.3f}",
             f"{pair.within:+.2f}",
             f"{pair.between:+.2f}",
         ]
         for subject, pairs in found.items()
-        for pair in pairs
+        for pair, before in zip(pairs, untrained[subject], strict=True)
     ]
-    header = ["person", "first", "second", "AUC", "cosine within", "cosine between"]
+    header = [
+        "person",
+        "first",
+        "second",
+        "AUC",
+        "AUC, untrained",
+        "cosine within",
+        "cosine between",
+    ]
     return markdown(header, rows)
