@@ -62,7 +62,7 @@ def test_a_probe_learns_and_is_calibrated_on_other_people(model: LSM2) -> None:
     given = probe.examples([person(str(k)) for k in range(6)], model, QUICK, 0)
     head, reached = probe.fit(given, QUICK)
     assert reached["people"] == 6
-    assert reached["mae"] < 0.8 * reached["mae_median"]
+    assert reached["mae"] < 0.7 * reached["mae_median"]
     assert abs(reached["confidence"] - reached["right"]) < 0.02
     with torch.no_grad():
         answer = head(given.embeddings)

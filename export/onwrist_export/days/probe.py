@@ -63,16 +63,19 @@ class ProbeHead(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Embeddings (n, E), active minutes that followed (n,), whose they are (n,)."""
+    """Embeddings (n, E), active minutes that followed (n, 1), whose, and which masked (n,)."""
 
     embeddings: Tensor
     truth: Tensor
     subjects: NDArray[np.str_]
+    masked: NDArray[np.bool_]
 
     def of(self, chosen: NDArray[np.bool_]) -> Examples:
         """Some of them."""
         rows = torch.from_numpy(chosen)
-        return Examples(self.embeddings[rows], self.truth[rows], self.subjects[chosen])
+        return Examples(
+            self.embeddings[rows], self.truth[rows], self.subjects[chosen], self.masked[chosen]
+        )
 
 
 def examples(people: Sequence[Person], model: LSM2, config: DayConfig, seed: int) -> Examples:
@@ -113,6 +116,7 @@ def examples(people: Sequence[Person], model: LSM2, config: DayConfig, seed: int
         torch.from_numpy(np.concatenate(found)),
         torch.tensor(truth * 2)[:, None],
         np.array(subjects * 2),
+        np.repeat([False, True], len(days)),
     )
 
 
@@ -120,8 +124,9 @@ def fit(given: Examples, config: DayConfig) -> tuple[ProbeHead, dict[str, float]
     """A head fitted on everybody and calibrated across people, and what it reaches.
 
     The second answer is measured on folds of people who were not fitted on: mean absolute
-    error in minutes, that of the median, share of the variance explained (r2), and the mean
-    confidence beside the share that was right.
+    error in minutes on days as they were and on masked ones, that of the median, the share of
+    the variance that is explained (r2, days as they were), and over all the mean confidence
+    beside the share that was right.
     """
     people = np.unique(given.subjects)
     if len(people) < FOLDS:
@@ -142,13 +147,15 @@ def fit(given: Examples, config: DayConfig) -> tuple[ProbeHead, dict[str, float]
     head.trust = torch.tensor([calibration.coef_[0, 0], calibration.intercept_[0]]).float()
     with torch.no_grad():
         confidence = torch.sigmoid(odds * head.trust[0] + head.trust[1])
-    error = values - given.truth
+    masked = torch.from_numpy(given.masked)
+    error, whole = values - given.truth, ~masked
     return head.eval(), {
         "people": len(people),
-        "examples": len(given.truth),
-        "mae": float(error.abs().mean()),
-        "mae_median": float((medians - given.truth).abs().mean()),
-        "r2": float(1 - (error**2).mean() / given.truth.var(correction=0)),
+        "examples": int(whole.sum()),
+        "mae": float(error[whole].abs().mean()),
+        "mae_masked": float(error[masked].abs().mean()),
+        "mae_median": float((medians - given.truth)[whole].abs().mean()),
+        "r2": float(1 - (error[whole] ** 2).mean() / given.truth[whole].var(correction=0)),
         "confidence": float(confidence.mean()),
         "right": float(right.mean()),
     }
