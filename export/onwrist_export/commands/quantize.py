@@ -11,13 +11,16 @@ import torch
 from onwrist_export.commands.options import add_output, add_threads, command_line, finish, say
 from onwrist_export.packing import steps
 from onwrist_export.packing.artifact import Source
+from onwrist_export.packing.day_source import DaySource
 
 SUFFIX = ".onwrist"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "checkpoint", type=Path, help="of train or pretrain, or in the official HiMAE layout"
+        "checkpoint",
+        type=Path,
+        help="of train, probe or pretrain, or in the official HiMAE layout",
     )
     add_output(parser, f"folder for the model files, or a bundle (NAME{SUFFIX})")
     parser.add_argument(
@@ -31,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LAYER",
-        help="keep a layer in float, such as stage3.conv2; may be repeated",
+        help="keep a layer in float, stage3.conv2 or encode.blocks.0.up; may be repeated",
     )
     parser.add_argument(
         "--step",
@@ -61,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     return finish(arguments, result, f"wrote {output}; calibrated on {source.calibration}")
 
 
-def _quantize(arguments: argparse.Namespace, folder: Path) -> Source:
+def _quantize(arguments: argparse.Namespace, folder: Path) -> Source | DaySource:
     return steps.quantize_checkpoint(
         arguments.checkpoint,
         folder,

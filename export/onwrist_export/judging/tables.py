@@ -155,6 +155,16 @@ def parity(found: Parity) -> str:
             for a in found.agreements
         ),
     )
+    if not found.conditions:
+        text = ""
+    if found.imputations:
+        text += markdown(
+            ["imputed channel", "hidden minutes", "mean absolute error: float / INT8"],
+            (
+                [i.channel, str(i.minutes), f"{i.fp32:.4g} / {i.int8:.4g}"]
+                for i in found.imputations
+            ),
+        )
     worst = min(found.layers, key=lambda layer: layer.sqnr)
     return (
         f"{text}\nAgainst {found.agreements[0].reference}:\n\n{agreement}\n"

@@ -25,6 +25,7 @@ from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.himae import HiMAE, HiMAEConfig
 from onwrist_export.model.normalize import Scaling
 from onwrist_export.packing.pack import Description, stages
+from onwrist_export.quantization.quantize import STEMS
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Role, Step, Task
 
@@ -258,8 +259,10 @@ def clear(folder: Path) -> None:
     """Remove what earlier steps left in `folder`, so that nothing of another model stays."""
     for name in (SOURCE, PARITY, RESULTS):
         (folder / name).unlink(missing_ok=True)
-    for old in (*folder.glob("checkpoint*"), *folder.glob("step.*")):
-        old.unlink()
+    stems = (f"{stem}.*" for role, stem in STEMS.items() if role != "window")
+    for pattern in ("checkpoint*", *stems):
+        for old in folder.glob(pattern):
+            old.unlink()
 
 
 def keep_checkpoint(folder: Path, checkpoint: Path, role: Role = "window") -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from onwrist_export.config import Config
 from onwrist_export.judging import tables
 from onwrist_export.judging.metrics import Score
 from onwrist_export.judging.results import FLOAT, INT8, Results
@@ -42,7 +41,7 @@ def write(
     caveats = CAVEAT + (source.config.caveats if source.config else "")
     parts += ["## Before you trust it\n\n" + caveats, _quantization(source, parities), *notes]
     if source.config:
-        parts.append(_configuration(source.config))
+        parts.append(configuration(source.config))
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
@@ -178,6 +177,7 @@ def _by_subject(score: Score) -> str:
     return f"{each}; mean {score.mean:.3f}, pooled {score.pooled:.3f}"
 
 
-def _configuration(config: Config) -> str:
+def configuration(config: object) -> str:
+    """The configuration as a section of the card."""
     said = msgspec.json.format(msgspec.json.encode(config), indent=1).decode()
     return f"{CONFIGURATION}\n\n```json\n{said}\n```\n"

@@ -17,11 +17,14 @@ from onwrist.readers import read_all
 from onwrist.recording import Recording
 from onwrist.simulate import simulate
 from onwrist_export.config import Config, Window
+from onwrist_export.days import store as day_store
 from onwrist_export.judging import results
 from onwrist_export.judging.evaluate import engine_predictor
 from onwrist_export.judging.results import Results
-from onwrist_export.packing import artifact, card
+from onwrist_export.learning import store
+from onwrist_export.packing import artifact, card, day_source, day_steps
 from onwrist_export.packing.artifact import Source
+from onwrist_export.packing.day_source import DaySource
 from onwrist_export.packing.pack import hashes, pack
 from onwrist_export.quantization.check import check, runner, sample
 from onwrist_export.quantization.litert import LiteRT
@@ -58,11 +61,15 @@ def quantize_checkpoint(
     seconds: float | None,
     command: str,
     step: Path | None = None,
-) -> Source:
+) -> Source | DaySource:
     """Quantize a checkpoint into `folder`, its scales chosen on recordings or simulation.
 
     `step` is the checkpoint of its causal form, which becomes the step graph.
     """
+    if store.kind(checkpoint) == day_store.FINISHED:
+        if step is not None:
+            raise InputError(f"{checkpoint} is a day model, which has no step graph")
+        return day_steps.quantize_checkpoint(checkpoint, folder, recordings, exclude, command)
     graph, source = artifact.open_checkpoint(checkpoint, rate, seconds)
     causal = None if step is None else artifact.open_step(step, source)
     windows, words = _calibration(source, artifact.layout(source), recordings)
@@ -95,6 +102,8 @@ def check_folder(folder: Path, recordings: Path | None, say: Say) -> dict[Role, 
 
     Writes `parity.json`, and `results.json` for a trained model with recordings.
     """
+    if day_source.is_day(folder):
+        return day_steps.check_folder(folder, recordings, say)
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}
     config = artifact.layout(source)
@@ -150,6 +159,9 @@ def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
     ----------
     notes : Markdown appended to the card.
     """
+    if day_source.is_day(folder):
+        day_steps.pack_folder(folder, path, notes)
+        return
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}
     parities = _read(folder / artifact.PARITY, dict[Role, Parity])

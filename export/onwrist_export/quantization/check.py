@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 MISSING = (0.25, 0.5, 0.75)
 AGREEMENT_WINDOWS = 4  # of each condition
 LAYER_WINDOWS = 64
+U8 = 128  # what u8 activations are more than s8 ones
 CLEAREST = 120.0  # dB, instead of infinity
 
 
@@ -237,21 +238,21 @@ def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator
     exposed = flatbuffer.expose(model.tflite, tensors)
     signed = runner(model, onnx_run(network.expose(model.s8, tensors)))
     reference = [run_all(signed, w) for w in windows]
-    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True)]
+    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True, 0)]
     if has_vnni():  # elsewhere u8 is wrong, and never run
         u8 = onnx_run(network.expose(model.u8, tensors))
-        engines.append((f"{files['u8']} in ONNX Runtime", u8, True))
+        engines.append((f"{files['u8']} in ONNX Runtime", u8, True, U8))
     others = {"tflite-runtime": Kernels.BUILT_IN}
     if all(n.op_type != "Gelu" for n in model.s8.graph.node):  # which TFLite-Micro lacks
         others["TFLite-Micro"] = Kernels.REFERENCE
     for whose, kernels in others.items():
         name = f"{files['tflite']} with the kernels of {whose}"
-        engines.append((name, LiteRT(exposed, kernels).run, False))
-    for name, run, alike in engines:
+        engines.append((name, LiteRT(exposed, kernels).run, False, 0))
+    for name, run, alike, shift in engines:
         found = [run_all(runner(model, run), w) for w in windows]
         judged = tensors if alike else [t for t in tensors if "." not in t]
         against = f"{files['s8']} in ONNX Runtime"
-        yield agreement(name, against, alike, judged, reference, found)
+        yield agreement(name, against, alike, judged, reference, found, shift=shift)
 
 
 def agreement(
@@ -262,6 +263,7 @@ def agreement(
     reference: Sequence[dict[str, Array]],
     found: Sequence[dict[str, Array]],
     exact: str = network.ENCODER_INPUT + QUANTIZED,
+    shift: int = 0,
 ) -> Agreement:
     """How far engines are apart, over the outputs of several runs of both.
 
@@ -269,13 +271,12 @@ def agreement(
     ----------
     tensors : int8 tensors that are compared; `exact` is one that must be the same.
     reference, found : outputs by name of each run.
+    shift : what the integers of `found` are more: 128 if they are u8.
     """
     differing, total, off, worst = 0, 0, 0, ""
     input_equal = True
     outputs: dict[str, float] = {}
     for expected, got in zip(reference, found, strict=True):
-        # u8 activations are s8 ones plus 128
-        shift = 128 if min(got[t].min() for t in tensors) >= 0 else 0
         for tensor, value in expected.items():
             other = got[tensor]
             if not tensor.endswith(QUANTIZED):

@@ -50,7 +50,7 @@ class Days:
         return self.select(np.unique(np.linspace(0, len(self) - 1, most).round().astype(int)))
 
     def without(self, gone: NDArray[np.bool_]) -> Days:
-        """Less what is gone, a mask that fits (W, C, S); only days of which something is left."""
+        """Less what is gone, a mask that fits (W, C, S), and less days that are empty then."""
         values = np.where(gone, np.float32(np.nan), self.values)
         left = ~np.isnan(values).all(axis=(1, 2))
         return Days(values, self.clocks).select(left)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist_export.quantization import flatbuffer, network
-from onwrist_export.quantization.check import agreement, centred_cosine, onnx_run, sqnr
+from onwrist_export.quantization.check import U8, agreement, centred_cosine, onnx_run, sqnr
 from onwrist_export.quantization.day import INPUT, MOVING, Days, Run, chained, sources
 from onwrist_export.quantization.litert import Kernels, LiteRT
 from onwrist_export.quantization.parity import (
@@ -229,19 +229,20 @@ def _agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agr
 
     reference = outputs(onnx_run(network.expose(model.s8, tensors)))
     exposed = flatbuffer.expose(model.tflite, tensors)
-    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True)]
+    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True, 0)]
     if has_vnni():  # elsewhere u8 is wrong, and never run
         u8 = onnx_run(network.expose(model.u8, tensors))
-        engines.append((f"{files['u8']} in ONNX Runtime", u8, True))
+        engines.append((f"{files['u8']} in ONNX Runtime", u8, True, U8))
     for whose, kernels in (
         ("tflite-runtime", Kernels.BUILT_IN),
         ("TFLite-Micro", Kernels.REFERENCE),
     ):
         name = f"{files['tflite']} with the kernels of {whose}"
-        engines.append((name, LiteRT(exposed, kernels).run, False))
+        engines.append((name, LiteRT(exposed, kernels).run, False, 0))
     exact = f"embed{INPUT}{QUANTIZED}"
     ends = [t for t in tensors if t.endswith(tuple(end + QUANTIZED for end in ENDS))]
-    for name, run, alike in engines:
+    for name, run, alike, shift in engines:
         against = f"{files['s8']} in ONNX Runtime"
         judged = tensors if alike else ends
-        yield agreement(name, against, alike, judged, reference, outputs(run), exact)
+        found = outputs(run)
+        yield agreement(name, against, alike, judged, reference, found, exact, shift)
