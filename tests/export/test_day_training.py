@@ -139,7 +139,7 @@ def test_commands_pretrain_and_fit_the_probe(
     assert trained.config.pretrain.steps == 2
 
     assert main(["train", *common, "--from-scratch", "-o", done]) == 2
-    assert "needs a pretrained encoder" in capsys.readouterr().err
+    assert "need a pretrained encoder" in capsys.readouterr().err
     assert main(["pretrain", *common, "--step", "-o", encoder]) == 2
     assert "no causal form" in capsys.readouterr().err
 
