@@ -101,24 +101,21 @@ def quantize(
     unknown = [name for name in exclude if name not in known]
     if unknown:
         raise InputError(f"no layer {', '.join(unknown)}; the layers are {', '.join(known)}")
-    sized = {
-        role: {str(size): export(graph, size) for size in manifest.sizes(role)}
-        for role, graph in graphs.items()
-    }
-    fp32 = {role: symbolic(list(models.values())) for role, models in sized.items()}
+    if not len(days) or np.isnan(days.values).all():
+        raise InputError("calibration needs at least one day of which anything is observed")
+    fp32 = {role: export_sizes(graph, manifest.sizes(role)) for role, graph in graphs.items()}
     ranges = calibrate(fp32, manifest, days)
     made: dict[Role, QuantizedModel] = {}
-    for role, models in sized.items():
+    for role, model in fp32.items():
         kept = {n.removeprefix(f"{role}.") for n in exclude if n.startswith(f"{role}.")}
-        scales = choose_scales(fp32[role], ranges[role], exact=role == "embed")
-        u8 = {size: _insert(model, scales, kept) for size, model in models.items()}
-        s8 = {size: to_signed(model) for size, model in u8.items()}
+        u8 = _insert(model, choose_scales(model, ranges[role], exact=role == "embed"), kept)
+        s8, sizes = to_signed(u8), manifest.sizes(role)
         made[role] = QuantizedModel(
             role=role,
-            fp32=fp32[role],
-            u8=symbolic(list(u8.values())),
-            s8=symbolic(list(s8.values())),
-            tflite=tflite.convert_sizes(s8),
+            fp32=model,
+            u8=u8,
+            s8=s8,
+            tflite=tflite.convert_sizes({str(size): bind(s8, size) for size in sizes}),
         )
     return made
 
@@ -158,14 +155,15 @@ def export(graph: DayGraph, size: int) -> ModelProto:
     return onnx.shape_inference.infer_shapes(model, strict_mode=True)
 
 
-def symbolic(models: Sequence[ModelProto]) -> ModelProto:
-    """One graph of any size from the same graph in several sizes.
+def export_sizes(graph: DayGraph, sizes: Sequence[int]) -> ModelProto:
+    """The float ONNX graph for all sizes: of any size, if there are several.
 
-    They may differ in the sizes of inputs and outputs, and in one number of each shape that
-    something is brought to.
+    It is exported in two sizes, which may differ in the sizes of inputs and outputs, and in
+    one number of each shape that something is brought to.
     """
-    model, other = copy.deepcopy(models[0]), models[-1]
-    if len(models) > 1:
+    model = export(graph, sizes[-1])
+    if len(sizes) > 1:
+        other = export(graph, sizes[-1] // 2)
         same = [node.SerializeToString() for node in model.graph.node]
         assert same == [node.SerializeToString() for node in other.graph.node]
         constants = network.initializers(other)
@@ -177,13 +175,30 @@ def symbolic(models: Sequence[ModelProto]) -> ModelProto:
                 assert differs.sum() == 1, f"{initializer.name} differs twice"
                 free = np.where(differs, np.int64(-1), value)
                 initializer.CopyFrom(numpy_helper.from_array(free, initializer.name))
+        symbols: dict[tuple[int, int], str] = {}
         ends = [(*m.graph.input, *m.graph.output) for m in (model, other)]
         for mine, theirs in zip(*ends, strict=True):
             dims = (value.type.tensor_type.shape.dim for value in (mine, theirs))
             for dim, of_other in zip(*dims, strict=True):
                 if dim.dim_value != of_other.dim_value:
-                    dim.dim_param = SYMBOL
+                    pair = dim.dim_value, of_other.dim_value
+                    dim.dim_param = symbols.setdefault(pair, f"{SYMBOL}{len(symbols) or ''}")
         del model.graph.value_info[:]
+    return onnx.shape_inference.infer_shapes(model, strict_mode=True)
+
+
+def bind(model: ModelProto, size: int) -> ModelProto:
+    """A graph of any size in one size."""
+    model = copy.deepcopy(model)
+    for value in model.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.dim_value = size
+    for value in model.graph.output:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                dim.Clear()  # to be inferred
+    del model.graph.value_info[:]
     return onnx.shape_inference.infer_shapes(model, strict_mode=True)
 
 
@@ -203,8 +218,6 @@ def calibrate(
     models: Mapping[Role, ModelProto], manifest: Manifest, days: Days
 ) -> dict[Role, dict[str, tuple[float, float]]]:
     """Least and greatest value of what layers read and give, in each graph."""
-    if not len(days):
-        raise InputError("calibration needs at least one day")
     found: dict[Role, dict[str, tuple[float, float]]] = {role: {} for role in models}
 
     def recorder(role: Role, model: ModelProto) -> Run:
@@ -228,8 +241,6 @@ def calibrate(
     for inputs in days.inputs():
         if inputs["observed"].any():
             chain.run(inputs)
-    if not found["embed"]:
-        raise InputError("nothing is observed of the days to calibrate on")
     return found
 
 
