@@ -46,7 +46,7 @@ day-bundle: $(VENV)/.dev
 	    -o $(OUT)/day/trained.safetensors
 	$(BIN)/onwrist-export quantize $(OUT)/day/trained.safetensors --calibrate $(DAYS) -o $(OUT)/day/quantized
 	$(BIN)/onwrist-export check $(OUT)/day/quantized --recordings $(DAYS)
-	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/summary.md \
+	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/card.md \
 	    -o sdk/onwrist/bundles/day-lsm2.onwrist
 
 notes: $(VENV)/.dev

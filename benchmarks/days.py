@@ -136,6 +136,7 @@ def main() -> None:
     figures.degradation(heart, active, output / "degradation.png")
     figures.tokens(collected, output / "tokens.png")
     (output / "days.md").write_text(report.markdown(results, listed(results.conditions)))
+    (output / "card.md").write_text(report.card(results))
     record = report.record(results) | {
         "configuration": arguments.config.name,
         "gaps": {f"{task}/{size}": _places(each) for (task, size), each in gaps.items()},

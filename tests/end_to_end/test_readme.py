@@ -56,8 +56,8 @@ def test_commands_exist_with_their_options(
 
 
 def test_make_targets_and_linked_files_exist() -> None:
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    for target in re.findall(r"\bmake ([a-z]+)\b", README):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for target in re.findall(r"\bmake ([a-z-]+)\b", README):
         assert target in targets
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / link).exists(), link
