@@ -5,8 +5,8 @@
 Six folds, each with one person of raw heart rate and a share of the others; nobody in a
 fold's test set is in its training. What is not under --checkpoints is trained, three models
 a fold (hours on one core); baselines are fitted once and kept there, too. Writes days.md for
-people, days.json (every gap and error, too) for programs, and four figures. All draws are
-from fixed seeds.
+people, card.md for the card of a bundle, days.json (every gap and error, too) for programs,
+and four figures. All draws are from fixed seeds.
 """
 
 from __future__ import annotations
