@@ -42,8 +42,10 @@ TRAINED = Limits(centred_cosine=0.98)
 # Two quantizers around every GELU let differently rounded steps grow, by how much depends
 # on weights that are not ours to change; the loose tolerance of the bundle covers them.
 IMPORTED = Limits(centred_cosine=0.97, off_rounding_otherwise=None)
-# Its layers are fewer and nothing is calibrated on top of them but a small head.
-DAY = Limits(centred_cosine=0.99, equal=0.95)
+# Between its integer layers a day is computed in float. Where engines differ there in the last
+# bit, a number may be rounded to the next integer, and attention hands that on: rarely, which
+# `equal` holds, but by more than a step then.
+DAY = Limits(centred_cosine=0.99, equal=0.99, off=3, off_rounding_otherwise=4)
 
 
 @dataclass(frozen=True)
