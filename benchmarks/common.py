@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import onwrist
+from onwrist.files import written_beside
 from onwrist.simulate import simulate
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.signals import resample
@@ -120,6 +121,7 @@ def listed(what: Mapping[str, str]) -> str:
 
 def save(output: Path, text: str, record: object) -> None:
     """Write `OUTPUT.md` for people and `OUTPUT.json` for programs."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.with_suffix(".md").write_text(text)
-    output.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    record_text = json.dumps(record, indent=1) + "\n"
+    for suffix, content in ((".md", text), (".json", record_text)):
+        with written_beside(output.with_suffix(suffix)) as beside:
+            beside.write_text(content)

@@ -120,9 +120,20 @@ def float_engine(model: onwrist.Model, folder: Path) -> Engine:
 
 
 def race(
-    calls: Mapping[str, Call], rounds: int, count: int, idle: float
+    calls: Mapping[str, Call],
+    rounds: int,
+    count: int,
+    idle: float,
+    told: Callable[[int], object] | None = None,
 ) -> NDArray[np.float64]:
-    """Times in microseconds, (contestants, rounds, count)."""
+    """Times in microseconds, (contestants, rounds, count).
+
+    Parameters
+    ----------
+    count : calls of a turn.
+    idle : seconds of sleep before a turn; 0 for a few calls that do not count.
+    told : is called with the number of each round that is done.
+    """
     times = np.zeros((len(calls), rounds, count))
     order = np.random.default_rng(0)
     each = list(calls.values())
@@ -141,6 +152,8 @@ def race(
                 before = time.perf_counter_ns()
                 call()
                 times[k, turn, n] = (time.perf_counter_ns() - before) / 1000
+        if told is not None:
+            told(turn + 1)
     return times
 
 

@@ -10,7 +10,7 @@ from onnx import shape_inference
 
 
 def multiply_adds(content: bytes) -> dict[str, int]:
-    """How many, by "Conv" and "Gemm" (which stands for MatMul too).
+    """How many, by "Conv", "Gemm" (layers) and "MatMul" (products of computed tensors).
 
     Raises
     ------
@@ -38,5 +38,5 @@ def multiply_adds(content: bytes) -> dict[str, int]:
         elif node.op_type in ("Gemm", "MatMul"):
             turned = any(a.name == "transA" and a.i for a in node.attribute)
             inner = shape(node.input[0])[0 if turned else -1]
-            counts["Gemm"] += math.prod(shape(node.output[0])) * inner
+            counts[node.op_type] += math.prod(shape(node.output[0])) * inner
     return dict(counts)

@@ -1,0 +1,1 @@
+"""What day_speed.py measures, one module each."""
