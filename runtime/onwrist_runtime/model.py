@@ -359,7 +359,8 @@ class Model:
         imputed = None
         if outputs is not None and IMPUTED in outputs and observed is not None:
             assert values is not None
-            imputed = Imputed(np.where(observed, values, outputs[IMPUTED][0]), observed)
+            whole_day = np.where(observed, values, outputs[IMPUTED][0])
+            imputed = Imputed(whole_day, observed.copy())  # a stream goes on with its own
         return Prediction(
             decide(self.manifest, outputs, coverage),
             coverage,

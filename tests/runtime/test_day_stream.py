@@ -195,6 +195,18 @@ def test_a_restored_stream_embeds_its_day_in_one_call(model):
     assert sorted(shapes) == [120, 120, 120, 1440]
 
 
+def test_what_is_done_to_a_prediction_does_not_reach_the_stream(model):
+    name, times, samples = taken(4, MIDNIGHT, 6.0)["activity"]
+    alone, handled = model.stream(impute=True), model.stream(impute=True)
+    for part in (slice(0, 120), slice(120, None)):
+        untouched = list(alone.push(name, times[part], samples[part]))
+        after = list(handled.push(name, times[part], samples[part]))
+        assert untouched and facts(untouched) == facts(after)
+        for prediction in after:
+            prediction.imputed.observed[:] = ~prediction.imputed.observed
+            prediction.imputed.values[:] = prediction.embedding[:] = 0
+
+
 def test_an_engine_that_fails_is_asked_again(model):
     counted, engines = counting(model)
     real = engines["encode"].engine
