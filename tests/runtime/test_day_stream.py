@@ -201,7 +201,8 @@ def test_what_is_done_to_a_prediction_does_not_reach_the_stream(model):
     for part in (slice(0, 120), slice(120, None)):
         untouched = list(alone.push(name, times[part], samples[part]))
         after = list(handled.push(name, times[part], samples[part]))
-        assert untouched and facts(untouched) == facts(after)
+        assert untouched
+        assert facts(untouched) == facts(after)
         for prediction in after:
             prediction.imputed.observed[:] = ~prediction.imputed.observed
             prediction.imputed.values[:] = prediction.embedding[:] = 0
