@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist.plausible import LIMITS, Limits
 from onwrist.readers import fitabase_tables as tables
 from onwrist.readers.fitabase_tables import Kind, Rows
 from onwrist.readers.zones import shift_between
@@ -26,20 +27,28 @@ _HOUR, _DAY = 3600, 86_400  # seconds
 _HEART_RATE = 0.2  # Hz
 
 
-def _wide(name: str, prefix: str, high: float, unit: str) -> Kind:
+def _wide(name: str, prefix: str, limits: Limits) -> Kind:
     columns = tuple(f"{prefix}{minute:02}" for minute in range(60))
-    return Kind(name, "ActivityHour", columns, _HOUR, 0.0, high, unit)
+    return Kind(name, "ActivityHour", columns, _HOUR, limits)
 
 
 _KINDS = {
-    "steps": _wide("minuteStepsWide", "Steps", 1000.0, "steps a minute"),
-    "intensity": _wide("minuteIntensitiesWide", "Intensity", 3.0, "of intensity"),
-    "heart_rate": Kind("heartrate_seconds", "Time", ("Value",), 1, 25.0, 250.0, "bpm"),
+    "steps": _wide("minuteStepsWide", "Steps", LIMITS["steps"]),
+    "intensity": _wide("minuteIntensitiesWide", "Intensity", LIMITS["intensity"]),
+    "heart_rate": Kind("heartrate_seconds", "Time", ("Value",), 1, LIMITS["heart_rate"]),
     "minutes_asleep": Kind(
-        "sleepDay", "SleepDay", ("TotalMinutesAsleep",), _DAY, 0.0, 1440.0, "minutes asleep"
+        "sleepDay",
+        "SleepDay",
+        ("TotalMinutesAsleep",),
+        _DAY,
+        Limits(0.0, 1440.0, "minutes asleep"),
     ),
     "daily_steps": Kind(
-        "dailyActivity", "ActivityDate", ("TotalSteps",), _DAY, 0.0, 200_000.0, "steps a day"
+        "dailyActivity",
+        "ActivityDate",
+        ("TotalSteps",),
+        _DAY,
+        Limits(0.0, 200_000.0, "steps a day"),
     ),
 }
 _SIGNALS = ("steps", "intensity", "heart_rate")

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.extras import require
+from onwrist.plausible import Limits
 from onwrist_runtime.errors import RecordingError
 
 _TIME = (
@@ -39,17 +40,14 @@ class Kind:
     time : header of the time column.
     columns : headers of the numbers.
     period : seconds that every time is a multiple of.
-    low, high : numbers outside are not plausible and count as missing.
-    unit : of the numbers, in words.
+    limits : numbers outside are not plausible and count as missing.
     """
 
     name: str
     time: str
     columns: tuple[str, ...]
     period: int
-    low: float
-    high: float
-    unit: str
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,12 +127,10 @@ def _read_file(
     times = _seconds(kind, path, table[kind.time])
     columns = [_numbers(path, name, table[name]) for name in kind.columns]
     values = np.stack(columns, axis=1)
-    with np.errstate(invalid="ignore"):
-        strange = (values < kind.low) | (values > kind.high)
+    strange = kind.limits.outside(values)
     if strange.any():
         notes.append(
-            f"{path.name}: {strange.sum():,} values outside {kind.low:g} to {kind.high:g} "
-            f"{kind.unit} count as missing"
+            f"{path.name}: {strange.sum():,} values outside {kind.limits} count as missing"
         )
         values[strange] = np.nan
     if not len(times):

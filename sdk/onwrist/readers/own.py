@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.files import written_beside
+from onwrist.plausible import repaired
 from onwrist.readers import npz
 from onwrist.readers.rates import estimate_rate
 from onwrist.recording import Label, Recording
@@ -56,7 +57,8 @@ def read(path: Path) -> Recording:
             "labels_TASK_spans"
         )
     who = None if subject is None else str(subject)
-    return Recording(path.stem, who, signals, tuple(labels), tuple(events.tolist()))
+    signals, notes = repaired(signals)
+    return Recording(path.stem, who, signals, tuple(labels), tuple(events.tolist()), notes)
 
 
 def write(recording: Recording, path: Path) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from onwrist.extras import require
 from onwrist.files import written_beside
+from onwrist.plausible import repaired
 from onwrist.readers import npz
 from onwrist.readers.columns import ALIASES, Column, find_columns
 from onwrist.readers.rates import estimate_rate
@@ -98,7 +99,9 @@ def read(
     if not signals:
         raise RecordingError(f"{path}: no column holds samples")
     labels = tuple(Label(x.task, x.start, x.end, x.value) for x in sidecar.labels)
-    return Recording(path.stem, sidecar.subject, signals, labels, tuple(sidecar.events))
+    signals, notes = repaired(signals)
+    events = tuple(sidecar.events)
+    return Recording(path.stem, sidecar.subject, signals, labels, events, notes)
 
 
 def write_parquet(recording: Recording, path: Path) -> None:
