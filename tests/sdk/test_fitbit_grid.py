@@ -82,6 +82,12 @@ def test_a_recording_a_person(tmp_path: Path) -> None:
         ({"user": np.array([11, 12])}, "one length"),
         ({"date": np.array(["2016-04-12", "yesterday", "2016-04-13"])}, "date"),
         ({"date": np.array(["2016-04-12"] * 3)}, "twice"),
+        ({"date": np.array(["2016-04-12", "NaT", "2016-04-13"])}, "date"),
+        ({"date": np.array(["2016-04-12", "9016-04-12", "2016-04-13"])}, "a year apart"),
+        ({"user": np.array(11)}, "one length"),
+        ({"user": np.array([[11], [11], [12]])}, "one length"),
+        ({"user": np.array([11, np.nan, 12])}, "user is float64"),
+        ({"channels": np.array("steps")}, "shape"),
         ({"hr_status": np.array(["raw", "no_hr_sensor", "raw"])}, "hr_status of 11"),
         ({"hr_status": np.array(["raw", "raw", "guessed"])}, "guessed"),
     ],
@@ -93,6 +99,30 @@ def test_what_is_not_the_grid_is_refused(
         fitbit_grid.people(write(tmp_path, **changes))
 
 
+def test_who_has_no_minute_does_not_hide_the_others(tmp_path: Path) -> None:
+    x = np.array(arrays()["x"])
+    x[2] = np.nan
+    path = write(tmp_path, x=x)
+    assert [recording.subject for recording in readers.read_all(path)] == ["11"]
+    assert readers.read(path).subject == "11"
+    assert len(fitbit_grid.people(path)) == 2
+    nobody = write(tmp_path, x=np.full_like(x, np.nan))
+    with pytest.raises(RecordingError, match="no minute of anybody"):
+        readers.read(nobody)
+
+
+def test_what_is_not_plausible_is_missing_and_counted(tmp_path: Path) -> None:
+    x = np.array(arrays()["x"])
+    x[1, 600:603, :3] = [[-4, 0, 0], [5, 1, 300], [np.inf, 1, 70]]
+    path = write(tmp_path, x=x)
+    anna, ben = fitbit_grid.people(path)
+    expected = [[np.nan, 0, np.nan], [5, 1, np.nan], [np.nan, 1, 70]]
+    found = anna.values[:, 2 * 1440 + 600 :][:, :3].T
+    np.testing.assert_array_equal(found, expected)
+    assert (anna.implausible, ben.implausible) == (4, 0)
+    assert "4 numbers" in readers.read(path, user="11").notes[1]
+
+
 def test_the_real_grid(shared_data: Path) -> None:
     found = fitbit_grid.people(shared_data / "fitbit_furberg2016")
     kinds = [person.heart_rate for person in found]
@@ -100,6 +130,7 @@ def test_the_real_grid(shared_data: Path) -> None:
         "none": 14, "raw": 6, "withheld": 4, "derived": 1,
     }  # fmt: skip
     for person in found:
+        assert person.implausible == 0
         worn = np.isfinite(person.values[0])
         assert worn.any()
         assert (np.isfinite(person.values[2]).any()) == (

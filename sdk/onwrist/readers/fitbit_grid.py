@@ -14,11 +14,12 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist.plausible import LIMITS
 from onwrist.readers import npz
 from onwrist.recording import Recording
 from onwrist.wear import unworn
 from onwrist_runtime.errors import InputError, RecordingError
-from onwrist_runtime.signals import Signal
+from onwrist_runtime.signals import LONGEST, Signal
 
 FILE = "fitbit_minute_grid.npz"
 CHANNELS = ("steps", "intensity", "heart_rate")
@@ -48,6 +49,7 @@ class Person:
     values : float32 (3, 1440 * days), steps, intensity and heart rate (bpm) by minute; NaN
         where not observed, on days that are absent and while the device was not worn.
     not_worn : how many minutes of steps and intensity were taken out as not worn.
+    implausible : how many numbers were taken out as outside of `LIMITS`.
     """
 
     subject: str
@@ -55,6 +57,7 @@ class Person:
     start: float
     values: NDArray[np.float32]
     not_worn: int = 0
+    implausible: int = 0
 
 
 def is_fitbit_grid(names: set[str]) -> bool:
@@ -68,7 +71,7 @@ def people(path: str | os.PathLike[str]) -> tuple[Person, ...]:
     Raises
     ------
     RecordingError
-        Not the grid, or a shape, date or status that it cannot have.
+        Not the grid, or a shape, user, date or status that it cannot have.
     """
     path = Path(path)
     path = path / FILE if path.is_dir() else path
@@ -77,8 +80,11 @@ def people(path: str | os.PathLike[str]) -> tuple[Person, ...]:
         raise RecordingError(f"{path}: not the Fitbit minute grid: no x, user, date, ...")
     minutes, days = _minutes(path, arrays), _days(path, arrays)
     users, statuses = arrays["user"], arrays["hr_status"]
-    if not len(users) == len(days) == len(minutes) == len(statuses) > 0:
+    rows = (len(minutes),)
+    if not users.shape == days.shape == statuses.shape == rows or not len(minutes):
         raise RecordingError(f"{path}: x, user, date and hr_status are not of one length")
+    if users.dtype.kind not in "iuU":
+        raise RecordingError(f"{path}: user is {users.dtype}; it must be numbers or names")
     found = []
     for user in np.unique(users):
         rows = users == user
@@ -87,6 +93,8 @@ def people(path: str | os.PathLike[str]) -> tuple[Person, ...]:
             raise RecordingError(f"{path}: hr_status of {user} is {status.tolist()}")
         if len(np.unique(days[rows])) < rows.sum():
             raise RecordingError(f"{path}: a day of {user} is there twice")
+        if 86_400 * np.ptp(days[rows]) > LONGEST:
+            raise RecordingError(f"{path}: days of {user} are more than a year apart")
         kind = _STATUS[str(status[0])]
         found.append(_person(str(user), kind, days[rows], minutes[rows]))
     return tuple(found)
@@ -112,12 +120,15 @@ def read(path: Path, user: str | None = None) -> Recording:
 
 def read_all(path: Path) -> list[Recording]:
     """One recording a person who has any minute; each minute stamped at its beginning."""
-    return [_recording(person) for person in people(path)]
+    found = [person for person in people(path) if np.isfinite(person.values).any()]
+    if not found:
+        raise RecordingError(f"{path}: no minute of anybody")
+    return [_recording(person) for person in found]
 
 
 def _minutes(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
     """steps, intensity and heart rate, (days, 3, 1440)."""
-    x, names = arrays["x"], [str(name) for name in arrays["channels"]]
+    x, names = arrays["x"], [str(name) for name in np.atleast_1d(arrays["channels"])]
     shape = (len(x), DAY, len(names))
     if x.shape != shape or x.dtype.kind != "f" or not set(_COLUMNS) <= set(names):
         raise RecordingError(
@@ -134,6 +145,8 @@ def _days(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
         dates = arrays["date"].astype("datetime64[D]")
     except ValueError as error:
         raise RecordingError(f"{path}: a date that is none ({error})") from None
+    if np.isnat(dates).any():
+        raise RecordingError(f"{path}: a date that is none")
     return cast("NDArray[np.int64]", dates.astype(np.int64))
 
 
@@ -144,12 +157,16 @@ def _person(
     by_day = np.full((int(days.max()) - first + 1, 3, DAY), np.nan, np.float32)
     by_day[days - first] = minutes
     values = by_day.transpose(1, 0, 2).reshape(3, -1)
+    outside = np.stack(
+        [LIMITS[name].outside(row) for name, row in zip(CHANNELS, values, strict=True)]
+    )
+    values[outside] = np.nan
     count = 0
     if kind in ("raw", "derived"):
         off = unworn(values[0], values[2])
         count = int((off & np.isfinite(values[:2]).any(axis=0)).sum())
         values[:2, off] = np.nan
-    return Person(subject, kind, 86_400.0 * first, values, count)
+    return Person(subject, kind, 86_400.0 * first, values, count, int(outside.sum()))
 
 
 def _recording(person: Person) -> Recording:
@@ -165,4 +182,6 @@ def _recording(person: Person) -> Recording:
             f"{person.not_worn:,} minutes without heart rate and steps count as not worn: "
             "their steps and intensity of 0 are not observed",
         )
+    if person.implausible:
+        notes += (f"{person.implausible:,} numbers that are not plausible count as missing",)
     return Recording(person.subject, person.subject, signals, notes=notes)
