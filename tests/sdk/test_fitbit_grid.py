@@ -73,6 +73,8 @@ def test_a_recording_a_person(tmp_path: Path) -> None:
         readers.read(path)
     with pytest.raises(InputError, match="no 13"):
         readers.read(path, user="13")
+    with pytest.raises(InputError, match="user must be text, such as '11', not 11"):
+        readers.read(path, user=11)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def read(
         several people, or a package is missing to read it.
     """
     path = Path(path)
+    if user is not None and not isinstance(user, str):
+        raise InputError(f"user must be text, such as '{user}', not {user!r}")
     if (columns or rates) and path.suffix not in table.SUFFIXES:
         raise InputError(f"{path}: columns and rates can be chosen for tables only")
     if _is_fitbit_grid(path):
