@@ -32,8 +32,9 @@ class Channel(Record, frozen=True, kw_only=True):
     `aggregation` says what the samples become on the grid: "resample" to its points, or the
     "mean" or "sum" of those from one grid point to the next. `normalization` is "window"
     (minimum and maximum of what is observed go to -1 and 1), "fixed" ((x - offset) / scale,
-    clipped to [-1, 1]), "standard" ((x - offset) / scale) or "log" ((log(1 + x) - offset) /
-    scale). `rate` is the nominal native sampling rate in Hz.
+    clipped to [-1, 1]), "standard" ((x - offset) / scale) or "log" ((log(1 + max(x, 0)) -
+    offset) / scale). What a graph imputes is clipped to [`minimum`, `maximum`]. `rate` is the
+    nominal native sampling rate in Hz.
     """
 
     name: str
