@@ -13,7 +13,9 @@ A sensor is called by its own name, or one of its channels by the channel's. Tim
 seconds on one clock of all sensors. What is null, empty or nan was not sampled. A header
 may carry a unit, as tables do: "time [ms]", in wide form also "acc_x [mg]"; wide columns
 go by the same other names as in tables (bvp, gsr, ...), those of no channel are not used.
-Blank lines do not count. A line that is anything else ends the stream with an error.
+What is not plausible, such as a heart rate of 0 or steps below 0, is left out, and how
+much of it is said at the end. Blank lines do not count. A line that is anything else ends
+the stream with an error.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ bounds where a cell was damaged. As minutes of a day they would be believed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist_runtime.manifest import Manifest
+from onwrist_runtime.settings import rows_of
 from onwrist_runtime.signals import Signal
 
 
@@ -58,3 +61,30 @@ def repaired(signals: Mapping[str, Signal]) -> tuple[dict[str, Signal], tuple[st
                 f"{outside.sum():,} samples of {name} outside {limits} count as missing"
             )
     return kept, tuple(notes)
+
+
+class Screen:
+    """Leaves what is not plausible out of samples as they arrive.
+
+    Attributes
+    ----------
+    left_out : how many, by channel.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._limits: dict[str, list[tuple[int, str]]] = {}  # columns that have any, by name
+        self.left_out: Counter[str] = Counter()
+
+    def passed(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values (n, channels) of a sensor or channel, NaN where not plausible."""
+        if name not in self._limits:
+            channels = [self._manifest.channels[k].name for k in rows_of(self._manifest, name)]
+            self._limits[name] = [(k, x) for k, x in enumerate(channels) if x in LIMITS]
+        for column, channel in self._limits[name]:
+            outside = LIMITS[channel].outside(values[:, column])
+            if outside.any():
+                values = values.copy()
+                values[outside, column] = np.nan
+                self.left_out[channel] += int(outside.sum())
+        return values

@@ -239,6 +239,19 @@ def test_columns_of_no_channel_are_told(typed: Callable[..., tuple[int, str, str
     assert "no prediction: the samples span less than one window of 2 s" in err
 
 
+def test_a_pulse_of_zero_is_not_a_sample(
+    typed: Callable[..., tuple[int, str, str]], day_bundle: Path
+) -> None:
+    rows = "".join(f"{60 * k},{3 if k % 2 else -3},{0 if k < 60 else 70}\n" for k in range(240))
+    options = ("--bundle", day_bundle, "--json")
+    code, out, err = typed(f"time,steps,heart_rate\n{rows}", *options)
+    assert code == 0
+    assert "60 samples of heart_rate outside 25 to 250 bpm count as missing" in err
+    assert "120 samples of steps outside 0 to 1000 steps a minute count as missing" in err
+    coverage = json.loads(out.splitlines()[-1])["coverage"]
+    assert coverage == pytest.approx({"steps": 1 / 12, "intensity": 0, "heart_rate": 1 / 8})
+
+
 BAD = [
     ("nonsense", "malformed"),
     ("[1]", "Expected `object`"),

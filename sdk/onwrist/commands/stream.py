@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from onwrist.commands.interrupt import Interrupt, Stopped
 from onwrist.commands.predict import check_recording
 from onwrist.commands.replay import rates_of, replay
 from onwrist.lines import Lines, Samples
+from onwrist.plausible import LIMITS, Screen
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
@@ -107,10 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
     midnight = options.midnight(arguments, model.manifest)
     stream = model.stream(arguments.hop, arguments.lateness, arguments.mode, rates, midnight)
     stopped = False
+    screen = Screen(model.manifest)
     with Interrupt() as interrupt:
         if recording is None:
             reader = Lines(model.manifest, arguments.input, columns)
-            arriving = _from_lines(stream, reader, interrupt)
+            arriving = _from_lines(stream, reader, screen, interrupt)
             source = "lines on standard input"
         else:
             speed = arguments.speed or 1.0
@@ -134,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not stopped:
         _check_arrived(stream, model)
     _warn_of_late(stream)
+    _warn_of_implausible(screen)
     if stopped:
         raise KeyboardInterrupt
     return 0
@@ -176,7 +180,9 @@ def _shown(
         rows.end()
 
 
-def _from_lines(stream: Stream, reader: Lines, interrupt: Interrupt) -> Iterator[Prediction]:
+def _from_lines(
+    stream: Stream, reader: Lines, screen: Screen, interrupt: Interrupt
+) -> Iterator[Prediction]:
     """Push lines as they come: all that are there at once, none waits for later ones."""
     if sys.stdin is None:
         raise InputError("standard input is closed; give a RECORDING, or lines")
@@ -190,7 +196,8 @@ def _from_lines(stream: Stream, reader: Lines, interrupt: Interrupt) -> Iterator
         wrong = None
         try:
             for samples in reader.read(chunk):
-                arrived.append(samples)
+                values = screen.passed(samples.name, samples.values)
+                arrived.append(replace(samples, values=values))
         except InputError as error:
             wrong = error
         for group in lines.together(arrived, newest, stream.lateness):
@@ -240,5 +247,13 @@ def _warn_of_late(stream: Stream) -> None:
         warnings.warn(
             f"samples came later than {stream.lateness:g} s after newer ones and were "
             f"dropped: {', '.join(late)}; --lateness allows more",
+            stacklevel=2,
+        )
+
+
+def _warn_of_implausible(screen: Screen) -> None:
+    for name, count in screen.left_out.items():
+        warnings.warn(
+            f"{count:,} samples of {name} outside {LIMITS[name]} count as missing",
             stacklevel=2,
         )
