@@ -8,7 +8,7 @@ from onwrist_export.config import Config
 from onwrist_export.judging.evaluate import ClassRow, RateRow
 from onwrist_export.judging.metrics import Score
 from onwrist_export.judging.probe import ProbeRow, TuningRow
-from onwrist_export.quantization.parity import Parity
+from onwrist_export.quantization.parity import Agreement, Parity
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -151,7 +151,7 @@ def parity(found: Parity) -> str:
     agreement = markdown(
         ["engine", "int8 outputs equal", "most off", "same int8 input"],
         (
-            [a.engine, f"{a.equal:.2%}", str(a.off), "yes" if a.input_equal else "no"]
+            [a.engine, f"{a.equal:.2%}", _most_off(a), "yes" if a.input_equal else "no"]
             for a in found.agreements
         ),
     )
@@ -173,4 +173,13 @@ def parity(found: Parity) -> str:
         + "".join(
             f"{name} was not checked: the processor has no VNNI.\n" for name in found.unchecked
         )
+    )
+
+
+def _most_off(found: Agreement) -> str:
+    """And over how much, if not over all outputs."""
+    return str(found.off) + (
+        f" (of {found.compared:.0%}, computed from equal integers)"
+        if found.compared < 1
+        else ""
     )

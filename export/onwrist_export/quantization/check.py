@@ -6,7 +6,7 @@ samples, E embedding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,6 +264,7 @@ def agreement(
     found: Sequence[dict[str, Array]],
     exact: str = network.ENCODER_INPUT + QUANTIZED,
     shift: int = 0,
+    told: Sequence[Mapping[str, NDArray[np.bool_]]] | None = None,
 ) -> Agreement:
     """How far engines are apart, over the outputs of several runs of both.
 
@@ -272,11 +273,12 @@ def agreement(
     tensors : int8 tensors that are compared; `exact` is one that must be the same.
     reference, found : outputs by name of each run.
     shift : what the integers of `found` are more: 128 if they are u8.
+    told : where each tensor of each run counts for `off`; everywhere if None.
     """
-    differing, total, off, worst = 0, 0, 0, ""
+    differing, total, compared, off, worst = 0, 0, 0, 0, ""
     input_equal = True
     outputs: dict[str, float] = {}
-    for expected, got in zip(reference, found, strict=True):
+    for k, (expected, got) in enumerate(zip(reference, found, strict=True)):
         for tensor, value in expected.items():
             other = got[tensor]
             if not tensor.endswith(QUANTIZED):
@@ -291,7 +293,19 @@ def agreement(
             total += difference.size
             if tensor == exact:
                 input_equal &= not difference.any()
-            if difference.max() > off:
+            if told is not None:
+                difference = difference[told[k][tensor]]
+            compared += difference.size
+            if difference.max(initial=0) > off:
                 off, worst = int(difference.max()), tensor.removesuffix(QUANTIZED)
-    equal = 1 - differing / total
-    return Agreement(name, against, alike, equal, off, worst, bool(input_equal), outputs)
+    return Agreement(
+        engine=name,
+        reference=against,
+        rounds_alike=alike,
+        equal=1 - differing / total,
+        off=off,
+        layer=worst,
+        input_equal=bool(input_equal),
+        outputs=outputs,
+        compared=compared / total,
+    )

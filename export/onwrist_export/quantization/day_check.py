@@ -6,37 +6,39 @@ files and engines on the inputs that each graph gets there. `parity` says what m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist_export.quantization import flatbuffer, network
-from onwrist_export.quantization.check import U8, agreement, centred_cosine, onnx_run, sqnr
+from onwrist_export.quantization import network
+from onwrist_export.quantization.check import centred_cosine, onnx_run, sqnr
 from onwrist_export.quantization.day import INPUT, MOVING, Days, Run, chained, sources
-from onwrist_export.quantization.litert import Kernels, LiteRT
+from onwrist_export.quantization.day_engines import (
+    Calls,
+    agreements,
+    int8_tensors,
+    run_calls,
+)
+from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import (
-    Agreement,
     Condition,
     Imputation,
     Layer,
     Limits,
     Parity,
 )
-from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
+from onwrist_export.quantization.qdq import DEQUANTIZED
 from onwrist_export.quantization.quantize import QuantizedModel, file_names
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import EMBEDDING, ENCODED, IMPUTED, SLOTS, Manifest, Role
+from onwrist_runtime.manifest import EMBEDDING, IMPUTED, SLOTS, Manifest, Role
 from onwrist_runtime.processor import has_vnni
 
 Array = NDArray[np.float32]
 Models = Mapping[Role, QuantizedModel]
-Calls = list[tuple[Mapping[str, Array], int | None]]  # inputs, and how many rows are tokens
 
-# What engines that round otherwise are judged by: the ends of layers, as the stages of HiMAE.
-ENDS = ("embed", "enter", "align", ".out", ".down")
 HIDDEN = 60  # minutes, of each channel of each day
 AGREEMENT_DAYS = 8
 LAYER_DAYS = 24
@@ -63,15 +65,17 @@ def check_days(
     )
     found: dict[Role, Parity] = {}
     for role, model in models.items():
-        layers = _layers(role, model, _calls(role, models, manifest, days.sample(LAYER_DAYS)))
-        few = _calls(role, models, manifest, days.sample(AGREEMENT_DAYS))
+        layers = _layers(
+            role, model, recorded_calls(role, models, manifest, days.sample(LAYER_DAYS))
+        )
+        few = recorded_calls(role, models, manifest, days.sample(AGREEMENT_DAYS))
         found[role] = Parity(
             files=model.hashes,
             limits=limits,
             conditions=conditions if role == "encode" else (),
             layers=layers,
             worst_layer=max(layers, key=lambda layer: layer.added).name,
-            agreements=tuple(_agreements(role, model, few)),
+            agreements=tuple(agreements(role, model, few)),
             unchecked=() if has_vnni() else (file_names(role)["u8"],),
         )
     if "decode" in models:
@@ -146,7 +150,7 @@ def _imputations(
             yield Imputation(channel.name, len(truth), *map(float, errors))
 
 
-def _calls(role: Role, models: Models, manifest: Manifest, days: Days) -> Calls:
+def recorded_calls(role: Role, models: Models, manifest: Manifest, days: Days) -> Calls:
     """What a graph is given on the way of these days through the s8 graphs."""
     calls: Calls = []
 
@@ -167,28 +171,12 @@ def _calls(role: Role, models: Models, manifest: Manifest, days: Days) -> Calls:
     return calls
 
 
-def _run(
-    run: Run, calls: Calls, rows_of: Callable[[str], bool]
-) -> list[dict[str, NDArray[np.float64]]]:
-    """Outputs of each call, without the rows that are left over."""
-    found = []
-    for inputs, rows in calls:
-        outputs = {}
-        for name, value in run(inputs).items():
-            value = value.astype(np.float64)
-            if value.ndim == 4:  # (1, 1, K, D) of TFLite
-                value = value[0, 0]
-            outputs[name] = value[..., :rows, :] if rows_of(name) else value
-        found.append(outputs)
-    return found
-
-
 def _layers(role: Role, model: QuantizedModel, calls: Calls) -> tuple[Layer, ...]:
     """SQNR of what every layer gives, and the noise it has beyond what it reads."""
-    names = [n for n in sources(model.fp32) if n + DEQUANTIZED in _outputs(model)]
-    fp32 = _run(onnx_run(network.expose(model.fp32, names)), calls, lambda n: n in names)
+    names = [n for n in sources(model.fp32) if n + DEQUANTIZED in int8_tensors(model)]
+    fp32 = run_calls(onnx_run(network.expose(model.fp32, names)), calls, lambda n: n in names)
     told = [n + DEQUANTIZED for n in names]
-    int8 = _run(onnx_run(network.expose(model.s8, told)), calls, lambda n: n in told)
+    int8 = run_calls(onnx_run(network.expose(model.s8, told)), calls, lambda n: n in told)
     ratio = {
         name: sqnr(
             np.concatenate([out[name].ravel() for out in fp32]),
@@ -210,39 +198,3 @@ def _layers(role: Role, model: QuantizedModel, calls: Calls) -> tuple[Layer, ...
             read = writers[read].input[0]
         layers.append(Layer(f"{role}.{gemm.name}", ratio[name], noise[name] - noise[read]))
     return tuple(layers)
-
-
-def _outputs(model: QuantizedModel) -> set[str]:
-    return {name for node in model.s8.graph.node for name in node.output}
-
-
-def _agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agreement]:
-    """Each file in each engine against the s8 file in ONNX Runtime."""
-    files = file_names(role)
-    tensors = [n + QUANTIZED for n in sources(model.fp32) if n + QUANTIZED in _outputs(model)]
-
-    def rows_of(name: str) -> bool:
-        return name in tensors or name == ENCODED
-
-    def outputs(run: Run) -> list[dict[str, NDArray[np.float64]]]:
-        return _run(run, calls, rows_of)
-
-    reference = outputs(onnx_run(network.expose(model.s8, tensors)))
-    exposed = flatbuffer.expose(model.tflite, tensors)
-    engines = [(f"{files['tflite']} in LiteRT", LiteRT(exposed).run, True, 0)]
-    if has_vnni():  # elsewhere u8 is wrong, and never run
-        u8 = onnx_run(network.expose(model.u8, tensors))
-        engines.append((f"{files['u8']} in ONNX Runtime", u8, True, U8))
-    for whose, kernels in (
-        ("tflite-runtime", Kernels.BUILT_IN),
-        ("TFLite-Micro", Kernels.REFERENCE),
-    ):
-        name = f"{files['tflite']} with the kernels of {whose}"
-        engines.append((name, LiteRT(exposed, kernels).run, False, 0))
-    exact = f"embed{INPUT}{QUANTIZED}"
-    ends = [t for t in tensors if t.endswith(tuple(end + QUANTIZED for end in ENDS))]
-    for name, run, alike, shift in engines:
-        against = f"{files['s8']} in ONNX Runtime"
-        judged = tensors if alike else ends
-        found = outputs(run)
-        yield agreement(name, against, alike, judged, reference, found, exact, shift)
