@@ -289,7 +289,9 @@ class Model:
         mode : "step" for the bundle's step graph, "window" for whole windows; None for steps
             where the bundle has a graph of them that the engine can run.
         rates : nominal native rate in Hz by channel or sensor, where it is not the bundle's.
-        midnight : any local midnight on the clock of the samples, as in `predict`.
+        midnight : any local midnight on the clock of the samples, as in `predict`; which one
+            matters only to hops that do not divide a day. It holds for the whole stream:
+            where the clocks change, begin another.
         impute : whether to give days without gaps; False if None.
 
         Raises
