@@ -40,8 +40,8 @@ def days(count: int = 1, seed: int = 0, *, seconds: bool = False) -> Recording:
         minute; labels "daily_steps" and "minutes_asleep" are of what really happened, also
         while the tracker was off.
     """
-    if not 1 <= count <= _MOST:
-        raise InputError(f"cannot simulate {count} days; give 1 to {_MOST}")
+    if not isinstance(count, int) or not 1 <= count <= _MOST:
+        raise InputError(f"cannot simulate {count!r} days; give 1 to {_MOST}")
     life = _live(count, seed)
     worn, pulse = _gaps(count, seed)
     beats = _heart_rate(life, count, seed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,7 +73,7 @@ def test_a_week_is_plausible(seed: int) -> None:
     np.testing.assert_array_equal(np.isnan(steps), np.isnan(intensity))
 
 
-@pytest.mark.parametrize("count", [0, -1, 367])
-def test_how_many(count: int) -> None:
+@pytest.mark.parametrize("count", [0, -1, 367, 1.5, "2"])
+def test_how_many(count: Any) -> None:
     with pytest.raises(InputError, match="1 to 366"):
         days(count)
