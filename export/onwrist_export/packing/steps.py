@@ -66,9 +66,20 @@ def quantize_checkpoint(
 
     `step` is the checkpoint of its causal form, which becomes the step graph.
     """
-    if store.kind(checkpoint) == day_store.FINISHED:
+    kind = store.kind(checkpoint)
+    if kind == day_store.PRETRAINED:
+        raise InputError(
+            f"{checkpoint} is a day model without its probe: quantize what `onwrist-export "
+            f"train --encoder {checkpoint}` makes of it"
+        )
+    if kind == day_store.FINISHED:
         if step is not None:
             raise InputError(f"{checkpoint} is a day model, which has no step graph")
+        if rate is not None or seconds is not None:
+            raise InputError(
+                f"{checkpoint} is a day model, whose window is a day of minutes: leave out "
+                "--rate and --seconds"
+            )
         return day_steps.quantize_checkpoint(checkpoint, folder, recordings, exclude, command)
     graph, source = artifact.open_checkpoint(checkpoint, rate, seconds)
     causal = None if step is None else artifact.open_step(step, source)
