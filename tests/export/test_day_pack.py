@@ -26,6 +26,8 @@ from onwrist_runtime.verify import verify
 
 pytestmark = pytest.mark.slow
 
+REACHED = {"examples": 7493.0, "mae": 7.125}
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -38,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head.mlp(torch.randn(64, 2 * config.lsm2.width))  # what it standardizes by
     heads = nn.ModuleDict({config.probe.name: head})
     trained = store.Trained(
-        config, model, heads, {config.probe.name: 0.5}, {config.probe.name: {"mae": 7.0}}
+        config, model, heads, {config.probe.name: 0.5}, {config.probe.name: REACHED}
     )
     store.save(path / "trained.safetensors", trained, ["onwrist-export train --config day"])
     with pytest.MonkeyPatch.context() as patch:
@@ -97,10 +99,43 @@ def test_its_files_are_small_and_its_card_says_what_made_it(packed: Path) -> Non
         "simulated days",
         "Seed 7",
         "Furberg",
-        "mae 7",
+        "examples 7493, mae 7.12",
+        "steps coverage from 0.25, confidence from 0.5",
+        "the encoder has seen",
+        "TFLite-Micro were not run",
         "36, 72, 108",
     ):
         assert told in card
+
+
+def test_it_is_packed_to_the_same_bytes_again(
+    folder: Path, packed: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.onwrist"
+    assert cli.main(["pack", str(folder), "-o", str(again)]) == 0
+    assert again.read_bytes() == packed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--rate", "2"], "leave out --rate"), (["--step", "x"], "no step graph")],
+)
+def test_a_day_is_not_quantized_as_a_window(
+    folder: Path, capsys: pytest.CaptureFixture, options: list[str], words: str
+) -> None:
+    checkpoint, out = folder / "checkpoint.safetensors", folder.parent / "never"
+    assert cli.main(["quantize", str(checkpoint), "-o", str(out), *options]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_day_model_without_its_probe_is_not_quantized(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config, path = small_day.CONFIG, tmp_path / "pretrained.safetensors"
+    store.save_pretrained(path, LSM2(config.lsm2, config.scales), config, [])
+    assert cli.main(["quantize", str(path), "-o", str(tmp_path / "never")]) == 2
+    assert "without its probe" in capsys.readouterr().err
 
 
 def test_what_broke_a_limit_is_not_packed(

@@ -10,6 +10,12 @@ from onwrist_export.packing.day_source import DaySource
 from onwrist_export.quantization.parity import Parity
 from onwrist_runtime.manifest import Manifest, Role
 
+ENGINES = (
+    "Run in LiteRT and ONNX Runtime. tflite-runtime and TFLite-Micro were not run: LiteRT was, "
+    "with kernels that round as theirs do. Their hosts must choose among the graphs of a file "
+    "by its signatures; one that runs only the first of them computes only the smallest size."
+)
+
 
 def write(
     source: DaySource,
@@ -37,11 +43,14 @@ def write(
     slices = ", ".join(f"{s.name} [{s.start}:{s.stop}]" for s in manifest.embedding)
     groups = " and ".join(f"`{g.name}` ({', '.join(g.channels)})" for g in tokens.groups)
     outputs = f"Embedding of {manifest.embedding[-1].stop}: {slices}. Every minute, imputed.\n"
-    for name, reached in source.reached.items():
-        figures = ", ".join(f"{key} {value:.3g}" for key, value in reached.items())
+    for task in manifest.tasks:
+        asks = [f"{c} coverage from {least:g}" for c, least in task.required.items()]
+        asks.append(f"confidence from {task.minimum_confidence:g}")
+        figures = ", ".join(f"{k} {_figure(v)}" for k, v in source.reached[task.name].items())
         outputs += (
-            f"\n- `{name}`: minutes; confidence is the calibrated P(error <= "
-            f"{config.probe.tolerance:g} min). On people it was not fitted on: {figures}."
+            f"\n- `{task.name}`: minutes; confidence is the calibrated P(error <= "
+            f"{config.probe.tolerance:g} min). It answers given {', '.join(asks)}. On people "
+            f"whom its head was not fitted on, but the encoder has seen: {figures}."
         )
     excluded = f" Kept in float: {', '.join(source.excluded)}." if source.excluded else ""
     parts = [
@@ -56,7 +65,7 @@ def write(
         + f"\n```\n\nSeed {config.seed}. {config.attribution}.\n\n"
         f"Scales of INT8 were chosen on {source.calibration}.{excluded}",
         "## Before you trust it\n\n" + CAVEAT + config.caveats.strip(),
-        "## INT8\n\nSuits LiteRT, ONNX Runtime, tflite-runtime and TFLite-Micro.\n"
+        f"## INT8\n\n{ENGINES}\n"
         + "".join(
             f"\n### {role.capitalize()} graph\n\n{tables.parity(parity)}"
             for role, parity in parities.items()
@@ -65,3 +74,8 @@ def write(
         configuration(config),
     ]
     return "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def _figure(value: float) -> str:
+    """Counts whole, everything else with three digits."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.3g}"
