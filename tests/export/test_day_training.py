@@ -152,6 +152,10 @@ def test_commands_pretrain_and_fit_the_probe(
         (("dropout = 0.5", "dropout = 1.5"), "dropout must be from 0 to 1"),
         (("weights = [0.25, 0.25, 1.0]", "weights = [1.0]"), "must be 3 numbers"),
         (("patch = 20", "patch = 7"), "patch"),
+        (('"heart_rate"]\nleast = 1', '"heart_rate"]\nleast = 21'), "heart must be from 1 to"),
+        (("108, 144]", "108]"), "ascend to all 144 tokens"),
+        (("36, 72,", "72, 36,"), "ascend to all 144 tokens"),
+        (("{ steps = 0.25 }", "{ stepz = 0.25 }"), "no channel 'stepz'"),
         (("[pretrain]", "[pretrain]\nspeed = 3"), "speed"),
     ],
 )

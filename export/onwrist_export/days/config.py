@@ -155,6 +155,20 @@ def _check(config: DayConfig) -> None:
     grouped = [name for group in config.groups for name in group.channels]
     if sorted(grouped) != sorted(names):
         raise InputError(f"the groups hold {', '.join(grouped)}, the channels are {names}")
+    for group in config.groups:
+        if not 1 <= group.least <= config.patch:
+            raise InputError(
+                f"least of group {group.name} must be from 1 to the {config.patch} minutes of "
+                f"a patch, not {group.least}"
+            )
+    whole = config.lsm2.tokens
+    if list(config.sizes) != sorted({*config.sizes, whole}) or config.sizes[0] < 1:
+        raise InputError(
+            f"sizes must ascend to all {whole} tokens of a day, not be {list(config.sizes)}"
+        )
+    for name in config.probe.required:
+        if name not in names:
+            raise InputError(f"probe.required: no channel {name!r}; the channels are {names}")
     for name in (config.interpolated, config.probe.channel):
         if name not in names:
             raise InputError(f"there is no channel {name!r}; the channels are {names}")
