@@ -63,7 +63,7 @@ def test_a_probe_learns_and_is_calibrated_on_other_people(model: LSM2) -> None:
     head, reached = probe.fit(given, QUICK)
     assert reached["people"] == 6
     assert reached["mae"] < 0.7 * reached["mae_median"]
-    assert abs(reached["confidence"] - reached["right"]) < 0.02
+    assert abs(reached["confidence"] - reached["right"]) < 0.05
     with torch.no_grad():
         answer = head(given.embeddings)
     assert answer.shape == (len(given.truth), 2)
@@ -78,6 +78,44 @@ def test_a_probe_needs_people(model: LSM2) -> None:
     idle = dataclasses.replace(person("1"), values=np.full((3, 2880), np.nan, np.float32))
     with pytest.raises(InputError, match="intensity is known"):
         probe.examples([idle], model, QUICK, 0)
+
+
+def drawn(people: int = 5) -> probe.Examples:
+    """Examples whose embedding tells the active minutes, of people whose noise differs."""
+    draw = torch.Generator().manual_seed(0)
+    truth = torch.randint(0, 60, (40 * people, 1), generator=draw).float()
+    subjects = np.repeat([str(k) for k in range(people)], 40)
+    noise = torch.from_numpy(subjects == "0")[:, None] * 40
+    embeddings = truth + noise * torch.randn(truth.shape, generator=draw)
+    embeddings = embeddings.repeat(1, 8) / 60 + 0.01 * torch.randn(
+        (len(truth), 8), generator=draw
+    )
+    return probe.Examples(embeddings, truth, subjects, np.zeros(len(truth), bool))
+
+
+def test_reported_confidence_is_of_people_that_it_was_not_calibrated_on() -> None:
+    """On the answers that it was fitted on its mean would be the share that was right."""
+    given = drawn()
+    given = dataclasses.replace(given, masked=np.arange(len(given.truth)) % 2 == 0)
+    _, reached = probe.fit(given, QUICK)
+    assert 1e-4 < abs(reached["confidence"] - reached["right"]) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "same", "words"),
+    [(60.0, False, "every answer is within 60"), (10.0, True, "the same active minutes")],
+)
+def test_a_probe_that_nothing_can_be_learned_for(
+    tolerance: float, same: bool, words: str
+) -> None:
+    given = drawn()
+    if same:
+        given = dataclasses.replace(given, truth=torch.zeros_like(given.truth))
+    config = msgspec.structs.replace(
+        QUICK, probe=msgspec.structs.replace(QUICK.probe, tolerance=tolerance, steps=5)
+    )
+    with pytest.raises(InputError, match=words):
+        probe.fit(given, config)
 
 
 def test_checkpoints_come_back_as_they_were(model: LSM2, tmp_path: Path) -> None:

@@ -126,11 +126,19 @@ def fit(given: Examples, config: DayConfig) -> tuple[ProbeHead, dict[str, float]
     The second answer is measured on folds of people who were not fitted on: mean absolute
     error in minutes on days as they were and on masked ones, that of the median, the share of
     the variance that is explained (r2, days as they were), and over all the mean confidence
-    beside the share that was right.
+    beside the share that was right, the confidence of each fold calibrated on the others.
+
+    Raises
+    ------
+    InputError
+        There are fewer people than folds, their active minutes never differ, or every answer
+        is right, or none, so that nothing tells how far one may be trusted.
     """
     people = np.unique(given.subjects)
     if len(people) < FOLDS:
         raise InputError(f"a probe needs {FOLDS} people with active minutes, not {len(people)}")
+    if given.truth.min() == given.truth.max():
+        raise InputError("every hour has the same active minutes: a probe learns nothing of it")
     values, odds = torch.zeros_like(given.truth), torch.zeros_like(given.truth)
     medians = torch.zeros_like(given.truth)
     for fold in range(FOLDS):
@@ -143,10 +151,13 @@ def fit(given: Examples, config: DayConfig) -> tuple[ProbeHead, dict[str, float]
         medians[rows] = given.of(~test).truth.median()
     right = ((values - given.truth).abs() <= config.probe.tolerance)[:, 0].numpy()
     head = _train(given, config)
-    calibration = LogisticRegression(C=1e6).fit(odds.numpy(), right)
-    head.trust = torch.tensor([calibration.coef_[0, 0], calibration.intercept_[0]]).float()
-    with torch.no_grad():
-        confidence = torch.sigmoid(odds * head.trust[0] + head.trust[1])
+    head.trust = _calibrated(odds, right, config)
+    confidence = torch.zeros_like(odds)
+    for fold in range(FOLDS):
+        test = np.isin(given.subjects, people[fold::FOLDS])
+        rows = torch.from_numpy(test)
+        factor, offset = _calibrated(odds[~rows], right[~test], config)
+        confidence[rows] = torch.sigmoid(odds[rows] * factor + offset)
     masked = torch.from_numpy(given.masked)
     error, whole = values - given.truth, ~masked
     return head.eval(), {
@@ -159,6 +170,17 @@ def fit(given: Examples, config: DayConfig) -> tuple[ProbeHead, dict[str, float]
         "confidence": float(confidence.mean()),
         "right": float(right.mean()),
     }
+
+
+def _calibrated(odds: Tensor, right: NDArray[np.bool_], config: DayConfig) -> Tensor:
+    """Factor and offset (2,) with which log-odds (n, 1) tell how often answers are right."""
+    if right.all() or not right.any():
+        raise InputError(
+            f"{'every' if right.all() else 'no'} answer is within {config.probe.tolerance:g} "
+            "minutes: no confidence can be calibrated; change probe.tolerance"
+        )
+    fitted = LogisticRegression(C=1e6).fit(odds.numpy(), right)
+    return torch.tensor([fitted.coef_[0, 0], fitted.intercept_[0]]).float()
 
 
 def _train(given: Examples, config: DayConfig) -> ProbeHead:
