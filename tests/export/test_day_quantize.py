@@ -111,6 +111,21 @@ def test_a_wrong_scale_in_one_graph_is_refused(
         found.require()
 
 
+def test_days_too_thin_for_a_token_are_left_out(manifest) -> None:
+    """Where a patch needs all of its minutes, a day of some has no token."""
+    groups = tuple(msgspec.structs.replace(g, least=20) for g in manifest.tokens.groups)
+    strict = msgspec.structs.replace(
+        manifest, tokens=msgspec.structs.replace(manifest.tokens, groups=groups)
+    )
+    days = small_day.days(6, seed=5)
+    values = days.values.copy()
+    values[1, :, ::10] = np.nan
+    days = Days(values, days.clocks)
+    made = quantize(graphs(), strict, days)
+    found = check_days(made, strict, days, DAY)
+    assert found["encode"].conditions[0].windows == 5
+
+
 def test_a_layer_counts_where_both_engines_read_the_same(models, manifest) -> None:
     """An engine that gets one token wrong hands it on to all, and is blamed for that one."""
     calls = recorded_calls("encode", models, manifest, small_day.days(1))
@@ -225,5 +240,5 @@ def test_what_cannot_be_calibrated_is_refused(manifest) -> None:
     with pytest.raises(InputError, match="at least one day of which"):
         quantize(graphs(), manifest, small_day.days(2).select(np.array([], int)))
     nothing = Days(np.full((2, 3, 1440), np.nan, np.float32), np.array([0, 1]))
-    with pytest.raises(InputError, match="anything is observed"):
+    with pytest.raises(InputError, match="a patch is observed"):
         quantize(graphs(), manifest, nothing)

@@ -23,6 +23,7 @@ from onwrist_export.quantization.quantize import QuantizedModel, to_signed
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import SLOTS, Manifest, Role
+from onwrist_runtime.tokens import Cut
 
 Array = NDArray[np.float32]
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -50,10 +51,14 @@ class Days:
         return self.select(np.unique(np.linspace(0, len(self) - 1, most).round().astype(int)))
 
     def without(self, gone: NDArray[np.bool_]) -> Days:
-        """Less what is gone, a mask that fits (W, C, S), and less days that are empty then."""
-        values = np.where(gone, np.float32(np.nan), self.values)
-        left = ~np.isnan(values).all(axis=(1, 2))
-        return Days(values, self.clocks).select(left)
+        """Less what is gone, a mask that fits (W, C, S)."""
+        return Days(np.where(gone, np.float32(np.nan), self.values), self.clocks)
+
+    def of_tokens(self, cut: Cut) -> Days:
+        """Those that have a token; of others the chain has no answer."""
+        return self.select(
+            np.array([cut.present(~np.isnan(values)).any() for values in self.values], bool)
+        )
 
     def inputs(self) -> Iterable[dict[str, Array]]:
         """What `Chain.run` takes, one day after the other."""
@@ -101,8 +106,9 @@ def quantize(
     unknown = [name for name in exclude if name not in known]
     if unknown:
         raise InputError(f"no layer {', '.join(unknown)}; the layers are {', '.join(known)}")
-    if not len(days) or np.isnan(days.values).all():
-        raise InputError("calibration needs at least one day of which anything is observed")
+    days = days.of_tokens(Cut.of(manifest))
+    if not len(days):
+        raise InputError("calibration needs at least one day of which a patch is observed")
     fp32 = {role: export_sizes(graph, manifest.sizes(role)) for role, graph in graphs.items()}
     ranges = calibrate(fp32, manifest, days)
     made: dict[Role, QuantizedModel] = {}
@@ -239,8 +245,7 @@ def calibrate(
 
     chain = chained(manifest, {role: recorder(role, model) for role, model in models.items()})
     for inputs in days.inputs():
-        if inputs["observed"].any():
-            chain.run(inputs)
+        chain.run(inputs)
     return found
 
 

@@ -35,6 +35,7 @@ from onwrist_runtime.chain import Chain
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import EMBEDDING, IMPUTED, SLOTS, Manifest, Role
 from onwrist_runtime.processor import has_vnni
+from onwrist_runtime.tokens import Cut
 
 Array = NDArray[np.float32]
 Models = Mapping[Role, QuantizedModel]
@@ -51,16 +52,17 @@ def check_days(
 
     Parameters
     ----------
-    days : at least two of which something is observed, that calibration has not seen.
+    days : at least two of which there are tokens, that calibration has not seen.
     """
-    days = days.select(~np.isnan(days.values).all(axis=(1, 2)))
+    cut = Cut.of(manifest)
+    days = days.of_tokens(cut)
     if len(days) < 2:
-        raise InputError(f"checking needs at least two days with samples, not {len(days)}")
+        raise InputError(f"checking needs at least two days with a token, not {len(days)}")
     fp32 = {role: onnx_run(model.fp32) for role, model in models.items()}
     int8 = {role: LiteRT(model.tflite).run for role, model in models.items()}
     conditions = tuple(
         _compare(name, chosen, manifest, fp32, int8)
-        for name, chosen in damaged(days, manifest)
+        for name, chosen in ((n, d.of_tokens(cut)) for n, d in damaged(days, manifest))
         if len(chosen) > 1
     )
     found: dict[Role, Parity] = {}
@@ -135,7 +137,7 @@ def _imputations(
             start = max(int(rng.choice(seen)) - HIDDEN // 2, 0)
             hidden[day, row, start : start + HIDDEN] = True
     counted = hidden & ~np.isnan(days.values)
-    left = Days(np.where(hidden, np.float32(np.nan), days.values), days.clocks)
+    left = days.without(hidden)
     first, second = (
         np.concatenate(
             [chained(manifest, runs).run(inputs)[IMPUTED] for inputs in left.inputs()]
