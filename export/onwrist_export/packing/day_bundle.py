@@ -15,12 +15,12 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.days.config import DayConfig
-from onwrist_export.packing.pack import GOLDEN_FILE, MARGIN, TOLERANCE, hashes
+from onwrist_export.packing.pack import GOLDEN_FILE, MARGIN, TOLERANCE, graph_files, hashes
 from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.day import Days, Run, chained
 from onwrist_export.quantization.litert import Kernels, LiteRT
 from onwrist_export.quantization.parity import Parity
-from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_export.quantization.quantize import QuantizedModel
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError, ParityError
 from onwrist_runtime.manifest import (
@@ -29,7 +29,6 @@ from onwrist_runtime.manifest import (
     FORMAT_VERSION,
     PARITY_FILE,
     Golden,
-    Graph,
     Manifest,
     Role,
     Stage,
@@ -78,15 +77,7 @@ def describe(config: DayConfig, least_confidence: Mapping[str, float]) -> Manife
             )
             for name, least in least_confidence.items()
         ),
-        graphs=tuple(
-            Graph(file=name, format=form, activations=integers, role=role)
-            for role in ROLES
-            for name, form, integers in (
-                (file_names(role)["u8"], "onnx", "u8"),
-                (file_names(role)["s8"], "onnx", "s8"),
-                (file_names(role)["tflite"], "tflite", "s8"),
-            )
-        ),
+        graphs=graph_files(ROLES),
         tokens=Tokens(
             patch=config.patch,
             groups=config.groups,

@@ -138,15 +138,7 @@ def pack(
         channels=description.channels,
         embedding=description.embedding,
         tasks=description.tasks,
-        graphs=tuple(
-            Graph(file=name, format=form, activations=integers, role=role)
-            for role in models
-            for name, form, integers in (
-                (file_names(role)["u8"], "onnx", "u8"),
-                (file_names(role)["s8"], "onnx", "s8"),
-                (file_names(role)["tflite"], "tflite", "s8"),
-            )
-        ),
+        graphs=graph_files(models),
         baseline=description.baseline,
         step=step,
         golden=Golden(
@@ -164,6 +156,19 @@ def pack(
         CARD_FILE: card.encode(),
     }
     bundle.write(path, manifest, members)
+
+
+def graph_files(roles: Iterable[Role]) -> tuple[Graph, ...]:
+    """The files of each graph, as the manifest lists them."""
+    return tuple(
+        Graph(file=name, format=form, activations=integers, role=role)
+        for role in roles
+        for name, form, integers in (
+            (file_names(role)["u8"], "onnx", "u8"),
+            (file_names(role)["s8"], "onnx", "s8"),
+            (file_names(role)["tflite"], "tflite", "s8"),
+        )
+    )
 
 
 def hashes(models: Mapping[Role, QuantizedModel]) -> dict[str, str]:
