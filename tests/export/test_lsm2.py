@@ -260,8 +260,8 @@ def test_training_learns_a_rhythm() -> None:
     given = MaskedDays([rhythm], model, CONFIG, "inherited")
     training = MaskedTraining(model, CONFIG)
     optimizer = torch.optim.AdamW(model.parameters(), 5e-3)
-    for _, batch in zip(range(60), given, strict=False):
-        loss = training.training_step(batch, 0)
+    for _, (given_days, shown, counted, minute, index) in zip(range(60), given, strict=False):
+        loss = training.loss(model(given_days, shown, minute, index), given_days, counted)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
