@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -19,6 +20,7 @@ from onwrist_runtime import manifest_checks
 from onwrist_runtime.errors import BundleError, InputError
 from onwrist_runtime.manifest import Baseline, Channel, Record, Task
 
+C = TypeVar("C")
 EXACT = 2**24  # up to here float32 counts every whole number
 DEFAULT = Path(__file__).with_name("wrist-himae.toml")
 
@@ -202,9 +204,13 @@ def load_config(path: Path | None = None) -> Config:
         The file is missing, is no TOML, has missing, unknown or mistyped fields, or
         contradicts itself.
     """
-    path = path or DEFAULT
+    return read_config(path or DEFAULT, parse_config)
+
+
+def read_config(path: Path, parse: Callable[[str], C]) -> C:
+    """What `parse` makes of the text of a file; each InputError names the file."""
     try:
-        return parse_config(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read configuration {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -215,12 +221,23 @@ def load_config(path: Path | None = None) -> Config:
 
 def parse_config(text: str) -> Config:
     """A configuration from the text of its TOML file."""
-    try:
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise InputError(str(error)) from None
+    config = convert_toml(text, Config)
     check(config)
     return config
+
+
+def convert_toml(text: str, kind: type[C]) -> C:
+    """The fields of a record from the text of a TOML file.
+
+    Raises
+    ------
+    InputError
+        It is no TOML, or has missing, unknown or mistyped fields.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), kind)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise InputError(str(error)) from None
 
 
 def check(config: Config) -> None:

@@ -7,9 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from onwrist_export.config import Budget
+from onwrist_export.config import Budget, convert_toml, read_config
 from onwrist_export.model.lsm2 import DAY, SIZES, LSM2Config, Scale
 from onwrist_runtime.errors import BundleError, InputError
 from onwrist_runtime.manifest import Channel, Group, Record
@@ -128,20 +126,15 @@ def load_day_config(path: Path | None = None) -> DayConfig:
         The file is missing, is no TOML, has missing, unknown or mistyped fields, or
         contradicts itself.
     """
-    path = path or DEFAULT
+    return read_config(path or DEFAULT, _parse)
+
+
+def _parse(text: str) -> DayConfig:
+    config = convert_toml(text, DayConfig)
     try:
-        config = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), DayConfig)
         _check(config)
-    except OSError as error:
-        raise InputError(f"cannot read configuration {path}: {error.strerror}") from None
-    except (
-        UnicodeDecodeError,
-        tomllib.TOMLDecodeError,
-        msgspec.ValidationError,
-        BundleError,
-        InputError,
-    ) as error:
-        raise InputError(f"configuration {path}: {error}") from None
+    except BundleError as error:
+        raise InputError(str(error)) from None
     return config
 
 
