@@ -15,14 +15,14 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.days.config import DayConfig
-from onwrist_export.packing.pack import GOLDEN_FILE, MARGIN, TOLERANCE, graph_files, hashes
+from onwrist_export.packing.pack import GOLDEN_FILE, allowed, graph_files, require_checked
 from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.day import Days, Run, chained
 from onwrist_export.quantization.litert import Kernels, LiteRT
 from onwrist_export.quantization.parity import Parity
 from onwrist_export.quantization.quantize import QuantizedModel
 from onwrist_runtime import bundle
-from onwrist_runtime.errors import InputError, ParityError
+from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import (
     CARD_FILE,
     CLOCK,
@@ -114,10 +114,7 @@ def pack_days(
     OSError
         The bundle cannot be written; nothing is left behind.
     """
-    for parity in parities.values():
-        parity.require()
-    if {n: each for p in parities.values() for n, each in p.files.items()} != hashes(models):
-        raise ParityError("these model files are not the ones that were checked: check them")
+    require_checked(models, parities, excludable=parities.keys())
     chosen = golden_days(days, Cut.of(manifest))
     vectors: Vectors = {
         "values": np.nan_to_num(chosen.values),
@@ -136,13 +133,11 @@ def pack_days(
     for name, reference in found["tflite"].items():
         alike = float(np.abs(found["onnx"][name] - reference).max())
         otherwise = max(float(np.abs(other[name] - reference).max()) for other in others)
-        floor = TOLERANCE * float(np.ptp(reference))
         for parity in parities.values():
             for a in parity.agreements:
                 off = a.outputs.get(name, 0.0)
                 alike, otherwise = max(alike, off * a.rounds_alike), max(otherwise, off)
-        tolerance[name] = max(floor, MARGIN * alike)
-        loose[name] = max(tolerance[name], MARGIN * otherwise)
+        tolerance[name], loose[name] = allowed(reference, alike, otherwise)
     for form, outputs in found.items():
         vectors |= {f"{form}/{name}": value for name, value in outputs.items()}
     members = {name: data for m in models.values() for name, data in m.files.items()} | {

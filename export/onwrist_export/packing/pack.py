@@ -6,7 +6,7 @@ each format's reference engine, and how far an engine may be from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,11 +110,7 @@ def pack(
     OSError
         The bundle cannot be written; nothing is left behind.
     """
-    for role, parity in parities.items():
-        parity.require(excludable=role == "window")
-    checked = {name: each for p in parities.values() for name, each in p.files.items()}
-    if checked != hashes(models):
-        raise ParityError("these model files are not the ones that were checked: check them")
+    require_checked(models, parities, excludable=("window",))
     names = [channel.name for channel in description.channels]
     chosen = golden_windows(windows, names, description.rate)
     tensors = _vectors(chosen, *_runs(models["window"]))
@@ -256,7 +252,36 @@ def tolerances(
         measured = {True: 0.0, False: 0.0}
         for a in agreements:
             measured[a.rounds_alike] = max(measured[a.rounds_alike], a.outputs[name])
-        floor = TOLERANCE * float(np.ptp(golden[f"onnx/{name}"]))
-        tolerance[name] = max(floor, MARGIN * measured[True])
-        loose[name] = max(tolerance[name], MARGIN * measured[False])
+        reference = golden[f"onnx/{name}"]
+        tolerance[name], loose[name] = allowed(reference, measured[True], measured[False])
     return tolerance, loose
+
+
+def allowed(
+    reference: NDArray[np.generic], alike: float, otherwise: float
+) -> tuple[float, float]:
+    """The most that an output may be off in engines that round alike, and in any other.
+
+    Parameters
+    ----------
+    reference : the golden output.
+    alike, otherwise : how far off such engines were found.
+    """
+    tolerance = max(TOLERANCE * float(np.ptp(reference)), MARGIN * alike)
+    return tolerance, max(tolerance, MARGIN * otherwise)
+
+
+def require_checked(
+    models: Mapping[Role, QuantizedModel],
+    parities: Mapping[Role, Parity],
+    excludable: Collection[Role] = (),
+) -> None:
+    """Raise ParityError if a limit is broken, or the files are not the ones checked.
+
+    `excludable` are the graphs of which a layer may be kept in float, as the error then says.
+    """
+    for role, parity in parities.items():
+        parity.require(excludable=role in excludable)
+    checked = {name: each for p in parities.values() for name, each in p.files.items()}
+    if checked != hashes(models):
+        raise ParityError("these model files are not the ones that were checked: check them")

@@ -21,6 +21,12 @@ MOST = 127  # of a symmetric int8
 MOST_OF_BIAS = 2.0**30  # half of an int32, so that there is room for what is added to it
 
 
+def affine(low: float, width: float, shared: float | None = None) -> tuple[np.float32, int]:
+    """Scale and signed zero point of a range that begins at `low`, or of a shared scale."""
+    scale = np.float32(shared or max(width, 1e-6) / 255)
+    return scale, int(np.clip(round(-128 - low / float(scale)), -128, 127))
+
+
 def insert(
     model: ModelProto, scales: Mapping[str, tuple[np.float32, int]], layers: Set[str]
 ) -> ModelProto:

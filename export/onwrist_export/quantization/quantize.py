@@ -237,10 +237,7 @@ def choose_scales(
         group = (first, second, output)
         width = headroom * max(ranges[name][1] - ranges[name][0] for name in group)
         widths.update(dict.fromkeys(group, width))
-    scales = {}
-    for name, (low, _) in ranges.items():
-        scale = np.float32(shared or max(widths[name], 1e-6) / 255)
-        scales[name] = (scale, int(np.clip(round(-128 - low / float(scale)), -128, 127)))
+    scales = {name: qdq.affine(low, widths[name], shared) for name, (low, _) in ranges.items()}
     scales[network.ENCODER_INPUT] = (np.float32(INPUT_SCALE), 0)
     for node in model.graph.node:
         if node.name.startswith(ENCODER) and node.op_type in MOVING:
