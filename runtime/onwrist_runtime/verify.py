@@ -6,7 +6,7 @@ outputs are held against those of the reference engine that the bundle was packe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,18 +61,9 @@ def verify(bundle: Bundle, engine: Engine) -> Report:
         The golden vectors are not what the manifest describes.
     """
     manifest = bundle.manifest
-    # What runs several graphs runs all those of a window.
-    role: Role = next((g.role for g in manifest.graphs if g.file == engine.graph), "window")
-    golden = _golden(bundle, ENGINES[engine.name][1], role)
-    given = [name for name in manifest.inputs(role) if name != STATE]
-    carried = {}
-    if manifest.step is not None and role == "step":
-        carried[STATE] = np.zeros((1, manifest.step.state), np.float32)
+    golden = golden_vectors(bundle, engine)
     differences = dict.fromkeys(manifest.outputs, 0.0)
-    for window in range(len(golden["values"])):
-        inputs = {name: golden[name][window : window + 1].astype(np.float32) for name in given}
-        outputs = engine.run(inputs | carried)
-        carried = {STATE: outputs[NEXT_STATE]} if carried else {}
+    for window, outputs in enumerate(replay(bundle, engine, golden)):
         for name in differences:
             off = np.abs(outputs[name].astype(np.float64) - golden[name][window]).max()
             differences[name] = float(np.maximum(differences[name], off))
@@ -83,6 +74,39 @@ def verify(bundle: Bundle, engine: Engine) -> Report:
         days = zip(golden["values"], golden["observed"] > 0, strict=True)
         differences[TOKENS] = float(np.max([_patches_off(engine, *day) for day in days]))
     return Report(engine.name, engine.graph, len(golden["values"]), differences, tolerances)
+
+
+def golden_vectors(bundle: Bundle, engine: Engine) -> dict[str, NDArray[np.float32]]:
+    """Inputs, but for the state, and expected outputs of an engine, (n, ...) by plain name.
+
+    Raises
+    ------
+    BundleError
+        They are not what the manifest describes.
+    """
+    return _golden(bundle, ENGINES[engine.name][1], role_of(bundle.manifest, engine))
+
+
+def role_of(manifest: Manifest, engine: Engine) -> Role:
+    """What an engine takes; one that runs several graphs runs all those of a window."""
+    return next((g.role for g in manifest.graphs if g.file == engine.graph), "window")
+
+
+def replay(
+    bundle: Bundle, engine: Engine, golden: Mapping[str, NDArray[np.float32]]
+) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+    """The outputs of each golden window, or of the golden steps of one stream, in order."""
+    manifest = bundle.manifest
+    role = role_of(manifest, engine)
+    given = [name for name in manifest.inputs(role) if name != STATE]
+    carried = {}
+    if manifest.step is not None and role == "step":
+        carried[STATE] = np.zeros((1, manifest.step.state), np.float32)
+    for window in range(len(golden["values"])):
+        inputs = {name: golden[name][window : window + 1].astype(np.float32) for name in given}
+        outputs = engine.run(inputs | carried)
+        carried = {STATE: outputs[NEXT_STATE]} if carried else {}
+        yield outputs
 
 
 def _patches_off(
