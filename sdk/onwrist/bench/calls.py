@@ -1,0 +1,180 @@
+"""A model in, the calls that are measured out: predict, engine, step and push.
+
+predict is one window from an array to a Prediction, engine the graph of a window alone, step
+the graph of a step alone with the state that the step before left. push is one hop of
+samples of every sensor, pushed to a stream at native rates, until its prediction is there.
+Windows and steps are golden ones of the bundle, the fullest of each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist.bench.report import What
+from onwrist_runtime.chain import Chain
+from onwrist_runtime.engines import open_engine, steps
+from onwrist_runtime.interpreters import Engine
+from onwrist_runtime.manifest import CLOCK, NEXT_STATE, STATE, Channel, Role
+from onwrist_runtime.model import Model
+from onwrist_runtime.verify import golden_vectors
+
+Arrays = Mapping[str, NDArray[np.float32]]
+_BEAT = 1.2  # Hz, of the signal that is pushed
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What one call took: all of it, and the engine in it where both are known."""
+
+    nanoseconds: int
+    inside: int | None = None
+
+
+Turn = Callable[[], Timed | None]  # None for a push that gave no prediction
+
+
+def turns(model: Model) -> dict[What, Turn]:
+    """Every call that this model has, ready to be timed."""
+    golden = golden_vectors(model.bundle, model.engine)
+    fullest = int(golden["observed"].mean(axis=(1, 2)).argmax())
+    window = {
+        name: golden[name][fullest : fullest + 1].astype(np.float32)
+        for name in model.manifest.inputs()
+    }
+    values = np.where(window["observed"][0] > 0, window["values"][0], np.float32(np.nan))
+    start = 0.0
+    if model.manifest.tokens is not None:
+        patch = model.manifest.tokens.patch * model.manifest.period
+        start = float(window[CLOCK][0, 0]) * patch
+    engine = model.engine
+    found: dict[What, Turn] = {
+        "predict": _timed(lambda: model.predict(values, start=start)),
+        "engine": _timed(lambda: engine.run(window)),
+    }
+    if steps(model.bundle, engine.name):
+        found["step"] = _timed(_stepping(model))
+    found["push"] = Pushes(model).turn
+    return found
+
+
+def step_engine(model: Model) -> Engine:
+    """An engine of the model's step graph."""
+    return open_engine(model.bundle, model.engine.name, model.engine.threads, "step")
+
+
+def _timed(call: Callable[[], object]) -> Turn:
+    def turn() -> Timed:
+        before = time.perf_counter_ns()
+        call()
+        return Timed(time.perf_counter_ns() - before)
+
+    return turn
+
+
+def _stepping(model: Model) -> Callable[[], None]:
+    engine, step = step_engine(model), model.manifest.step
+    assert step is not None
+    golden = golden_vectors(model.bundle, engine)
+    fullest = int(golden["observed"].mean(axis=(1, 2)).argmax())
+    inputs = {
+        name: golden[name][fullest : fullest + 1].astype(np.float32)
+        for name in model.manifest.inputs("step")
+        if name != STATE
+    }
+    inputs[STATE] = np.zeros((1, step.state), np.float32)
+
+    def call() -> None:
+        inputs[STATE] = engine.run(inputs)[NEXT_STATE]
+
+    return call
+
+
+class _Clocked:
+    """An engine that sums up the nanoseconds inside it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.name, self.graph, self.threads = engine.name, engine.graph, engine.threads
+        self._run = engine.run
+        self.spent = 0
+
+    def run(self, inputs: Arrays) -> Arrays:
+        before = time.perf_counter_ns()
+        outputs = self._run(inputs)
+        self.spent += time.perf_counter_ns() - before
+        return outputs
+
+
+class Pushes:
+    """A stream that is given one hop of samples at a time, each sensor with one push."""
+
+    def __init__(self, model: Model) -> None:
+        self._engines: list[_Clocked] = []
+        clocked = self._clocked(model)
+        # A sensor that is pushed after another is behind it by a hop.
+        self._stream = clocked.stream(lateness=2 * clocked.stream().hop)
+        self._sensors: dict[str, list[Channel]] = {}
+        for channel in model.manifest.channels:
+            self._sensors.setdefault(channel.sensor, []).append(channel)
+        self._hop = 0
+        # A window is full, and old samples are forgotten at the pace that new ones come.
+        window = model.window_samples / model.rate
+        for _ in range(2 * int(np.ceil(window / self._stream.hop))):
+            self.turn()
+
+    def turn(self) -> Timed | None:
+        """Push the next hop; None if it gave no prediction, or more than one."""
+        burst = self._burst()
+        for engine in self._engines:
+            engine.spent = 0
+        given = 0
+        before = time.perf_counter_ns()
+        for name, times, samples in burst:
+            for _ in self._stream.push(name, times, samples):
+                given += 1
+        spent = time.perf_counter_ns() - before
+        if given != 1:
+            return None
+        return Timed(spent, sum(engine.spent for engine in self._engines))
+
+    def _clocked(self, model: Model) -> Model:
+        """The same model with a clock around each graph that a stream runs."""
+        if model.manifest.tokens is not None:
+            embed, encode = (self._open(model, role) for role in ("embed", "encode"))
+            return dataclasses.replace(model, engine=Chain(model.manifest, embed, encode, None))
+        copy = dataclasses.replace(model, engine=self._around(model.engine))
+        if steps(model.bundle, model.engine.name):
+            # Where the model keeps the engine of its streams, once it has opened it.
+            vars(copy)["_step_engine"] = self._open(model, "step")
+        return copy
+
+    def _open(self, model: Model, role: Role) -> _Clocked:
+        engine = model.engine
+        return self._around(open_engine(model.bundle, engine.name, engine.threads, role))
+
+    def _around(self, engine: Engine) -> _Clocked:
+        self._engines.append(_Clocked(engine))
+        return self._engines[-1]
+
+    def _burst(self) -> list[tuple[str, NDArray[np.float64], NDArray[Any]]]:
+        """The samples of the next hop: a slow wave inside the range of each channel."""
+        begin, end = self._hop * self._stream.hop, (self._hop + 1) * self._stream.hop
+        self._hop += 1
+        burst = []
+        for name, channels in self._sensors.items():
+            rate = channels[0].rate
+            times = np.arange(np.ceil(begin * rate - 1e-6), np.ceil(end * rate - 1e-6)) / rate
+            wave = np.sin(2 * np.pi * _BEAT * times)
+            rows = [
+                (x.minimum + x.maximum) / 2 + (x.maximum - x.minimum) / 20 * wave
+                for x in channels
+            ]
+            samples = np.stack(rows, axis=1).astype(np.float32)
+            burst.append((name, times, samples[:, 0] if len(channels) == 1 else samples))
+        return burst

@@ -1,0 +1,91 @@
+"""Two reports of the same model in, ratios of their latencies and what differs out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onwrist.bench import words
+from onwrist.bench.quantiles import resampled_medians
+from onwrist.bench.report import Mode, Report, What
+from onwrist_runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Of the medians of one series, the second report's to the first's, with 95 % bounds.
+
+    Attributes
+    ----------
+    first_us, second_us : the medians, of all calls.
+    low, high : bootstrap interval; each report's samples are drawn by themselves.
+    """
+
+    what: What
+    mode: Mode
+    first_us: float
+    second_us: float
+    ratio: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two reports say together.
+
+    Attributes
+    ----------
+    ratios : of the series that both have.
+    same_outputs : by "ROLE OUTPUT", whether the bytes on the golden vectors are the same.
+    differences : the conditions that are not the same, first and second, by name.
+    """
+
+    ratios: tuple[Ratio, ...]
+    same_outputs: dict[str, bool]
+    differences: dict[str, tuple[str, str]]
+
+
+def compare(first: Report, second: Report) -> Comparison:
+    """Hold the second report against the first.
+
+    Raises
+    ------
+    InputError
+        They are of different bundles.
+    """
+    if first.model.sha256 != second.model.sha256:
+        raise InputError(
+            "the reports are of different models, whose times say nothing together: "
+            f"{_identity(first)} and {_identity(second)}"
+        )
+    others = {(x.what, x.mode): x for x in second.series}
+    ratios = []
+    for x in first.series:
+        y = others.get((x.what, x.mode))
+        if y is None:
+            continue
+        drawn = [resampled_medians(np.array(s.samples_us), k) for k, s in enumerate((x, y))]
+        low, high = np.percentile(drawn[1] / drawn[0], [2.5, 97.5]).tolist()
+        ratio = y.p50_us / x.p50_us
+        ratios.append(Ratio(x.what, x.mode, x.p50_us, y.p50_us, ratio, low, high))
+    hashes = [
+        {
+            f"{x.role} {name}": sha256
+            for x in report.outputs
+            for name, sha256 in x.sha256.items()
+        }
+        for report in (first, second)
+    ]
+    same = {name: hashes[0][name] == hashes[1][name] for name in hashes[0] if name in hashes[1]}
+    before, after = (dict(words.conditions(report)) for report in (first, second))
+    before["engine"], after["engine"] = first.model.engine, second.model.engine
+    differences = {
+        name: (value, after[name]) for name, value in before.items() if value != after[name]
+    }
+    return Comparison(tuple(ratios), same, differences)
+
+
+def _identity(report: Report) -> str:
+    return f"{report.model.name} {report.model.version} ({report.model.sha256[:12]})"

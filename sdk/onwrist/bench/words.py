@@ -1,0 +1,233 @@
+"""A report in, lines for people out: the same words on a terminal and on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from onwrist.bench.report import Core, Report, Series, State, What
+
+LABELS: dict[What, str] = {
+    "predict": "predict",
+    "engine": "engine alone",
+    "step": "engine alone, a step",
+    "push": "push to prediction",
+}
+COLUMNS = ("calls", "min", "p50", "95 % of p50", "p90", "p99", "p99.9", "max", "in engine")
+
+
+def verdict(report: Report) -> str:
+    """valid: yes, or no and why."""
+    if report.verdict.valid:
+        return "valid: yes"
+    return f"valid: no, because {'; '.join(report.verdict.reasons)}"
+
+
+def title(report: Report) -> str:
+    """Which model ran where."""
+    model = report.model
+    version = next(
+        (v for k, v in report.versions.items() if k.startswith(_package(report))), ""
+    )
+    where = report.machine.board or _cores(report.machine.cores) or report.machine.machine
+    return f"{model.name} {model.version} in {model.engine} {version} on {where}"
+
+
+def _package(report: Report) -> str:
+    return {"litert": "ai-edge-litert"}.get(report.model.engine, report.model.engine)
+
+
+def row(series: Series) -> list[str]:
+    """The cells of `COLUMNS`; microseconds."""
+    x = series
+    return [
+        f"{x.calls:,}",
+        number(x.least_us),
+        number(x.p50_us),
+        f"{number(x.p50_low_us)} to {number(x.p50_high_us)}",
+        number(x.p90_us),
+        number(x.p99_us),
+        number(x.p999_us),
+        number(x.most_us),
+        number(x.engine_p50_us),
+    ]
+
+
+def number(value: float | None) -> str:
+    """Three digits or more, "-" for what is not known."""
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def conditions(report: Report) -> list[tuple[str, str]]:
+    """What and on what, by name."""
+    machine, plan = report.machine, report.plan
+    rows = [
+        ("board", machine.board or "not known"),
+        ("processor", _cores(machine.cores) or "not known"),
+        ("for INT8", ", ".join(machine.features) or "nothing that is known"),
+        ("kernel", f"{machine.kernel}, {machine.machine}, Python of {machine.bits} bits"),
+        ("versions", ", ".join(f"{k} {v}" for k, v in report.versions.items())),
+        ("libc", machine.libc or "not known"),
+        ("bundle", f"{report.model.name} {report.model.version}, {report.model.sha256[:12]}"),
+        ("graphs", ", ".join(report.model.graphs)),
+        ("threads", f"{plan.threads}, {_core(plan.core)}"),
+        ("emulated", _emulated(report)),
+        ("governor", _governors(report)),
+        ("clock", _clocks(report)),
+        ("temperature", _temperatures(report)),
+        ("throttled", _throttled(report)),
+        ("load", _load(report)),
+        ("power", _power(report)),
+    ]
+    return rows
+
+
+def cold(report: Report) -> list[tuple[str, str]]:
+    """The median start in parts, and its memory, by name."""
+    starts = report.cold.starts
+    loads, firsts = [x.load_s for x in starts], [x.first_s for x in starts]
+    imports = [x.import_s for x in starts if x.import_s is not None]
+    parts = [f"import {_ms(imports)}"] if imports else []
+    parts += [f"load and proof {_ms(loads)}", f"first window {_ms(firsts)}"]
+    said = ", ".join(parts)
+    said += f" (median of {len(starts)})" if len(starts) > 1 else f" ({report.cold.reason})"
+    added = [
+        x.resident_bytes - x.resident_before_bytes
+        for x in starts
+        if x.resident_bytes is not None and x.resident_before_bytes is not None
+    ]
+    peaks = [x.peak_bytes for x in starts if x.peak_bytes is not None]
+    memory = [f"{_middle(added) / 1e6:.1f} MB added to Python's"] if added else []
+    memory += [f"{_middle(peaks) / 1e6:.1f} MB at most"] if peaks else []
+    return [("cold start", said), ("memory", ", ".join(memory) or "not known")]
+
+
+def outputs(report: Report) -> list[tuple[str, str]]:
+    """What verify said of each graph, and the beginning of each hash, by name."""
+    lines = []
+    for x in report.outputs:
+        passed = "as the golden vectors" if x.passed else "OFF THE GOLDEN VECTORS"
+        hashes = ", ".join(f"{name} {sha256[:12]}" for name, sha256 in x.sha256.items())
+        lines.append((f"{x.role} hashes", f"{x.vectors} golden {x.role}s, {passed}: {hashes}"))
+    return lines
+
+
+def counted(report: Report) -> list[tuple[str, str]]:
+    """What the processor's counters counted, by name."""
+    if report.counters.reason is not None:
+        return [("counters", f"none: {report.counters.reason}")]
+    return [
+        (f"per {what}", ", ".join(f"{v:,.0f} {k.replace('_', ' ')}" for k, v in events.items()))
+        for what, events in report.counters.per_call.items()
+    ]
+
+
+def summary(report: Report) -> str:
+    """All of it for a terminal."""
+    head = [["", *COLUMNS]]
+    rows = [[f"{LABELS[x.what]}, {x.mode}", *row(x)] for x in report.series]
+    facts = [*conditions(report), *cold(report), *outputs(report), *counted(report)]
+    return "\n".join(
+        [
+            title(report),
+            verdict(report),
+            *(f"note: {note}" for note in report.verdict.notes),
+            "",
+            f"microseconds, {report.tier}",
+            *columns([*head, *rows]),
+            "",
+            *(f"{name:<12}  {value}" for name, value in facts),
+        ]
+    )
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Rows of cells as lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        first, *others = cells
+        aligned = [x.rjust(width) for x, width in zip(others, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *aligned]).rstrip()
+
+
+def _middle(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _ms(seconds: Sequence[float]) -> str:
+    return f"{1000 * _middle(seconds):.0f} ms"
+
+
+def _cores(cores: Sequence[Core]) -> str:
+    return ", ".join(
+        f"{len(x.processors)} x {x.name or f'{x.implementer} {x.part}'}" for x in cores
+    )
+
+
+def _core(core: int | None) -> str:
+    return "not pinned" if core is None else f"pinned to core {core}"
+
+
+def _emulated(report: Report) -> str:
+    emulation = report.emulation
+    if emulation.emulated is None:
+        return "not known"
+    machine = ", in a virtual machine" if emulation.hypervisor else ""
+    return ("yes" if emulation.emulated else "no") + machine
+
+
+def _states(report: Report) -> tuple[State, State]:
+    return report.before, report.after
+
+
+def _governors(report: Report) -> str:
+    names = {x.governor or "not known" for state in _states(report) for x in state.clocks}
+    return ", ".join(sorted(names)) or "not known"
+
+
+def _clocks(report: Report) -> str:
+    each = [x.current_hz for state in _states(report) for x in state.clocks]
+    seen = sorted(hertz for hertz in each if hertz is not None)
+    most = max((x.maximum_hz or 0 for x in report.before.clocks), default=0)
+    if not seen:
+        return "not known"
+    between = " to ".join(f"{x / 1e6:.0f}" for x in dict.fromkeys((seen[0], seen[-1])))
+    return f"{between} MHz" + (f" of at most {most / 1e6:.0f}" if most else "")
+
+
+def _temperatures(report: Report) -> str:
+    before, after = (
+        max((x.celsius for x in state.temperatures), default=None) for state in _states(report)
+    )
+    if before is None or after is None:
+        return "not known"
+    return f"{before:.1f} °C before, {after:.1f} °C after"
+
+
+def _throttled(report: Report) -> str:
+    before, after = report.before, report.after
+    if before.throttled is None and before.cooling is None and before.throttle_events is None:
+        return "not known"
+    found = [
+        flag for x in (before, after) for flag in (*(x.throttled or ()), *(x.cooling or ()))
+    ]
+    return ", ".join(dict.fromkeys(found)) or "no"
+
+
+def _load(report: Report) -> str:
+    said = [
+        f"average {x.load_average:.2f} {when}"
+        for when, x in zip(("before", "after"), _states(report), strict=True)
+        if x.load_average is not None
+    ]
+    if report.load.waited_share is not None:
+        said.append(f"{report.load.waited_share:.1%} of the time waiting")
+    return ", ".join(said) or "not known"
+
+
+def _power(report: Report) -> str:
+    energy = report.energy
+    if energy.mean_power_w is None:
+        return energy.reason or "not known"
+    return f"{energy.mean_power_w:.3g} W, all of the device ({energy.source})"
