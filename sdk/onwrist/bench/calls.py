@@ -11,8 +11,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,7 @@ Arrays = Mapping[str, NDArray[np.float32]]
 _BEAT = 1.2  # Hz, of the signal that is pushed
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """What one call took: all of it, and the engine in it where both are known."""
 
     nanoseconds: int

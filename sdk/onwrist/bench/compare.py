@@ -53,7 +53,7 @@ def compare(first: Report, second: Report) -> Comparison:
     Raises
     ------
     InputError
-        They are of different bundles.
+        They are of different bundles, or measured different calls.
     """
     if first.model.sha256 != second.model.sha256:
         raise InputError(
@@ -70,6 +70,8 @@ def compare(first: Report, second: Report) -> Comparison:
         low, high = np.percentile(drawn[1] / drawn[0], [2.5, 97.5]).tolist()
         ratio = y.p50_us / x.p50_us
         ratios.append(Ratio(x.what, x.mode, x.p50_us, y.p50_us, ratio, low, high))
+    if not ratios:
+        raise InputError("the reports have no call in common that both measured")
     hashes = [
         {
             f"{x.role} {name}": sha256

@@ -83,4 +83,5 @@ def _drift(times: Array) -> float | None:
 
 
 def _rounded(value: np.floating | float) -> float:
-    return round(float(value), 1)
+    """In tenths, which clocks do not resolve; nothing takes no time."""
+    return max(0.1, round(float(value), 1))

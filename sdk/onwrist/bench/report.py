@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from onwrist.files import written_beside
 from onwrist_runtime.errors import InputError
@@ -20,6 +21,8 @@ SCHEMA: Literal["onwrist-bench/1"] = "onwrist-bench/1"
 
 Mode = Literal["warm", "after idle"]
 What = Literal["predict", "engine", "step", "push"]
+Microseconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Plan(Record, frozen=True, kw_only=True):
     """What was asked for."""
 
-    threads: int
+    threads: Count
     core: int | None
     warm_s: float
     idle_s: float
@@ -146,7 +149,7 @@ class Start(Record, frozen=True, kw_only=True):
 class Cold(Record, frozen=True, kw_only=True):
     """Cold starts, each in a process of its own unless `reason` says why not."""
 
-    starts: tuple[Start, ...]
+    starts: Annotated[tuple[Start, ...], Meta(min_length=1)]
     reason: str | None
 
 
@@ -170,22 +173,25 @@ class Series(Record, frozen=True, kw_only=True):
 
     what: What
     mode: Mode
-    calls: int
-    least_us: float
-    p50_us: float
-    p50_low_us: float
-    p50_high_us: float
-    p90_us: float | None
-    p99_us: float | None
-    p999_us: float | None
-    most_us: float
+    calls: Count
+    least_us: Microseconds
+    p50_us: Microseconds
+    p50_low_us: Microseconds
+    p50_high_us: Microseconds
+    p90_us: Microseconds | None
+    p99_us: Microseconds | None
+    p999_us: Microseconds | None
+    most_us: Microseconds
     drift: float | None
-    engine_p50_us: float | None
-    samples_us: tuple[float, ...]
+    engine_p50_us: Microseconds | None
+    samples_us: Annotated[tuple[Microseconds, ...], Meta(min_length=1)]
 
 
 class Counters(Record, frozen=True, kw_only=True):
-    """Mean events of a warm call in user space, by call and event; or why there are none."""
+    """Mean events of a warm call in user space, by call and event; or why there are none.
+
+    A push is not counted: the samples that it takes are made in between.
+    """
 
     per_call: dict[What, dict[str, float]]
     reason: str | None
@@ -225,7 +231,7 @@ class Report(Record, frozen=True, kw_only=True):
     load: Load
     cold: Cold
     outputs: tuple[Outputs, ...]
-    series: tuple[Series, ...]
+    series: Annotated[tuple[Series, ...], Meta(min_length=1)]
     counters: Counters
     energy: Energy
     verdict: Verdict

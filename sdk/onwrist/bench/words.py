@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+from onwrist.bench.machine import PACKAGES
 from onwrist.bench.report import Core, Report, Series, State, What
+
+Unit = Literal["microseconds", "milliseconds"]
 
 LABELS: dict[What, str] = {
     "predict": "predict",
@@ -25,38 +29,40 @@ def verdict(report: Report) -> str:
 def title(report: Report) -> str:
     """Which model ran where."""
     model = report.model
-    version = next(
-        (v for k, v in report.versions.items() if k.startswith(_package(report))), ""
-    )
+    version = report.versions.get(PACKAGES.get(model.engine, ""), "")
     where = report.machine.board or _cores(report.machine.cores) or report.machine.machine
-    return f"{model.name} {model.version} in {model.engine} {version} on {where}"
+    emulated = ", EMULATED" if report.emulation.emulated else ""
+    return f"{model.name} {model.version} in {model.engine} {version} on {where}{emulated}"
 
 
-def _package(report: Report) -> str:
-    return {"litert": "ai-edge-litert"}.get(report.model.engine, report.model.engine)
+def unit_of(medians_us: Iterable[float]) -> Unit:
+    """In which unit a table of such medians is easy to read."""
+    return "milliseconds" if max(medians_us) >= 10_000 else "microseconds"
 
 
-def row(series: Series) -> list[str]:
-    """The cells of `COLUMNS`; microseconds."""
+def row(series: Series, unit: Unit) -> list[str]:
+    """The cells of `COLUMNS`."""
     x = series
     return [
         f"{x.calls:,}",
-        number(x.least_us),
-        number(x.p50_us),
-        f"{number(x.p50_low_us)} to {number(x.p50_high_us)}",
-        number(x.p90_us),
-        number(x.p99_us),
-        number(x.p999_us),
-        number(x.most_us),
-        number(x.engine_p50_us),
+        time(x.least_us, unit),
+        time(x.p50_us, unit),
+        f"{time(x.p50_low_us, unit)} to {time(x.p50_high_us, unit)}",
+        time(x.p90_us, unit),
+        time(x.p99_us, unit),
+        time(x.p999_us, unit),
+        time(x.most_us, unit),
+        time(x.engine_p50_us, unit),
     ]
 
 
-def number(value: float | None) -> str:
+def time(value_us: float | None, unit: Unit) -> str:
     """Three digits or more, "-" for what is not known."""
-    if value is None:
+    if value_us is None:
         return "-"
-    return f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+    value = value_us / 1000 if unit == "milliseconds" else value_us
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}"
 
 
 def conditions(report: Report) -> list[tuple[str, str]]:
@@ -123,10 +129,16 @@ def counted(report: Report) -> list[tuple[str, str]]:
     ]
 
 
+def printable(text: str) -> str:
+    """Without control characters: a report is a stranger's, and escapes steer a terminal."""
+    return "".join(x for x in text if x == "\n" or x.isprintable())
+
+
 def summary(report: Report) -> str:
     """All of it for a terminal."""
     head = [["", *COLUMNS]]
-    rows = [[f"{LABELS[x.what]}, {x.mode}", *row(x)] for x in report.series]
+    unit = unit_of(x.p50_us for x in report.series)
+    rows = [[f"{LABELS[x.what]}, {x.mode}", *row(x, unit)] for x in report.series]
     facts = [*conditions(report), *cold(report), *outputs(report), *counted(report)]
     return "\n".join(
         [
@@ -134,7 +146,7 @@ def summary(report: Report) -> str:
             verdict(report),
             *(f"note: {note}" for note in report.verdict.notes),
             "",
-            f"microseconds, {report.tier}",
+            f"{unit}, {report.tier}",
             *columns([*head, *rows]),
             "",
             *(f"{name:<12}  {value}" for name, value in facts),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from onwrist_runtime.errors import InputError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     parser.add_argument(
-        "--threads", type=_count, default=1, metavar="N", help="of the engine (default: 1)"
+        "--threads", type=_count, metavar="N", help="of the engine (default: 1)"
     )
     parser.add_argument("--pin", type=_core, metavar="CORE", help="run on this core only")
     parser.add_argument(
@@ -63,10 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.show is not None or arguments.compare is not None:
+        _refuse_to_measure(arguments)
     _check_outputs(arguments)
     if arguments.compare is not None:
         return _compare(arguments)
-    report = _shown(arguments) if arguments.show is not None else _measured(arguments)
+    report = _measured(arguments) if arguments.show is None else reports.read(arguments.show)
     if arguments.output is not None:
         reports.write(arguments.output, report)
     if arguments.plot is not None:
@@ -76,22 +79,30 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.print_json(msgspec.to_builtins(report))
     else:
-        print(words.summary(report))
+        print(words.printable(words.summary(report)))
     return 0
 
 
-def _shown(arguments: argparse.Namespace) -> Report:
-    return reports.read(arguments.show)
+def _refuse_to_measure(arguments: argparse.Namespace) -> None:
+    """Options of a measurement beside a report that exists would do nothing."""
+    alone = "--compare" if arguments.show is None else "--show"
+    refused = ["engine", "threads", "pin", "seconds", "every", "output"]
+    refused += ["plot"] if alone == "--compare" else []
+    for option in refused:
+        if getattr(arguments, option) is not None:
+            raise InputError(f"{alone} measures nothing: leave out --{option}")
 
 
 def _measured(arguments: argparse.Namespace) -> Report:
     bench.check_core(arguments.pin)
-    plan = bench.plan_of(arguments.threads, arguments.pin, arguments.seconds, arguments.every)
+    plan = bench.plan_of(
+        arguments.threads or 1, arguments.pin, arguments.seconds, arguments.every
+    )
     path = find(arguments.bundle)
     print(
-        f"onwrist: measuring for {plan.warm_s + plan.idle_s:.0f} s: {plan.warm_s:.0f} s warm, "
-        f"{plan.idle_s:.0f} s with {plan.every_s:g} s of idle before each call; some seconds "
-        "more for cold starts",
+        f"onwrist: measuring for {plan.warm_s + plan.idle_s:.3g} s: {plan.warm_s:.3g} s warm, "
+        f"{plan.idle_s:.3g} s with {plan.every_s:g} s of idle before each call; cold starts "
+        "come first, in some seconds more",
         file=sys.stderr,
     )
     with _Line() as line:
@@ -99,40 +110,40 @@ def _measured(arguments: argparse.Namespace) -> Report:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    for option in ("output", "plot"):
-        if getattr(arguments, option) is not None:
-            raise InputError(f"--compare writes nothing: leave out --{option}")
     first, second = map(reports.read, arguments.compare)
     found = compare(first, second)
     if arguments.json:
         verdicts = [msgspec.to_builtins(x.verdict) for x in (first, second)]
         output.print_json({**asdict(found), "verdicts": verdicts})
     else:
-        _print(found, first, second)
+        print(words.printable("\n".join(_lines(found, first, second))))
     return 0
 
 
-def _print(found: Comparison, first: Report, second: Report) -> None:
+def _lines(found: Comparison, first: Report, second: Report) -> Iterator[str]:
     for name, report in (("A", first), ("B", second)):
-        print(f"{name}: {words.title(report)}\n   {words.verdict(report)}")
-    head = ["", "A, us", "B, us", "B / A", "95 %"]
+        yield f"{name}: {words.title(report)}\n   {words.verdict(report)}"
+    medians = [median for x in found.ratios for median in (x.first_us, x.second_us)]
+    unit = words.unit_of(medians)
+    head = ["", "A", "B", "B / A", "95 %"]
     rows = [
         [
             f"{words.LABELS[x.what]}, {x.mode}",
-            words.number(x.first_us),
-            words.number(x.second_us),
+            words.time(x.first_us, unit),
+            words.time(x.second_us, unit),
             f"{x.ratio:.3f}",
             f"{x.low:.3f} to {x.high:.3f}",
         ]
         for x in found.ratios
     ]
-    print("\nmedians, measured", *words.columns([head, *rows]), sep="\n")
+    yield f"\nmedians in {unit}, measured"
+    yield from words.columns([head, *rows])
     for same, said in ((True, "the same bytes"), (False, "OTHER BYTES")):
         names = [name for name, is_same in found.same_outputs.items() if is_same == same]
         if names:
-            print(f"outputs of the golden vectors, {said}: {', '.join(names)}")
+            yield f"outputs of the golden vectors, {said}: {', '.join(names)}"
     for name, (a, b) in found.differences.items():
-        print(f"{name} differs: {a} | {b}")
+        yield f"{name} differs: {a} | {b}"
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
@@ -140,6 +151,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     for option, path in (("-o", arguments.output), ("--plot", arguments.plot)):
         if path is not None and not path.absolute().parent.is_dir():
             raise InputError(f"{option} {path}: there is no folder {path.parent}")
+        if path is not None and path.is_dir():
+            raise InputError(f"{option} {path} is a folder; name a file in it")
     if arguments.plot is not None:
         require("matplotlib", "plots", "drawing a page")
 
