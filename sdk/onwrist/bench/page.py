@@ -55,11 +55,11 @@ def save(path: Path, report: Report) -> None:
     blocks = [
         _title(sheet, report),
         _verdict(sheet, report),
-        _distributions(panel, report),
+        _distributions(sheet, panel, report),
         _table(sheet, report),
         *_facts(sheet, report),
     ]
-    height = sum(high for high, _ in blocks) + _LEFT
+    height = sum(high for high, _ in blocks) + _LEFT - _LINE
     figure.set_size_inches(_WIDTH, height)
     sheet.set_xlim(0, _WIDTH)
     sheet.set_ylim(height, 0)
@@ -98,7 +98,7 @@ def _verdict(sheet: Axes, report: Report) -> Block:
     lines = [
         line
         for reason in report.verdict.reasons
-        for line in textwrap.wrap(reason, 74, initial_indent="• ", subsequent_indent="   ")
+        for line in textwrap.wrap(reason, 78, initial_indent="• ", subsequent_indent="   ")
     ] or ["nothing that is known speaks against these latencies"]
     high = max(0.62, 0.26 + _LINE * len(lines))
 
@@ -117,14 +117,14 @@ def _verdict(sheet: Axes, report: Report) -> Block:
     return high + 0.4, draw
 
 
-def _distributions(panel: Axes, report: Report) -> Block:
+def _distributions(sheet: Axes, panel: Axes, report: Report) -> Block:
     """One row for each call: the density of its logarithms, warm and after idle."""
     kinds = list(dict.fromkeys(x.what for x in report.series))
     high = _ROW * len(kinds) + 0.3
 
     def draw(top: float) -> None:
-        height = panel.figure.get_figheight()
         left, wide = _LEFT + 1.35, _RIGHT - _LEFT - 1.35
+        height = sheet.get_ylim()[0]
         bottom = 1 - (top + high) / height
         panel.set_position((left / _WIDTH, bottom, wide / _WIDTH, high / height))
         _draw_distributions(panel, report, kinds)
@@ -133,7 +133,9 @@ def _distributions(panel: Axes, report: Report) -> Block:
 
 
 def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> None:
-    samples = {(x.what, x.mode): np.array(x.samples_us) for x in report.series}
+    unit = words.unit_of(x.p50_us for x in report.series)
+    per = 1000.0 if unit == "milliseconds" else 1.0
+    samples = {(x.what, x.mode): np.array(x.samples_us) / per for x in report.series}
     low = min(each.min() for each in samples.values()) / 1.15
     high = max(np.quantile(each, _SHOWN) for each in samples.values()) * 1.15
     edges = np.geomspace(low, max(high, 1.3 * low), _BINS)
@@ -147,7 +149,7 @@ def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> No
         colour = _COLOURS[x.mode]
         panel.fill_between(centres, base, tall, color=colour, alpha=0.35, linewidth=0)
         panel.plot(centres, tall, color=colour, linewidth=0.8)
-        panel.plot([x.p50_us] * 2, [base, base + 0.86], color=colour, linewidth=1.4)
+        panel.plot([x.p50_us / per] * 2, [base, base + 0.86], color=colour, linewidth=1.4)
     panel.set_xscale("log")
     panel.set_xlim(edges[0], edges[-1])
     panel.set_ylim(-0.05, len(kinds))
@@ -159,15 +161,12 @@ def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> No
     panel.grid(axis="x", which="major", color="#DDDDDD", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.set_xlabel(
-        "microseconds; upright lines are p50, the table has the slowest", fontsize=8
-    )
-    idle = f"after {report.plan.every_s:g} s idle"
-    for right, mode, said in ((0.76, "warm", "warm"), (1.0, "after idle", idle)):
-        panel.text(
-            right, 1.02, f"■ {said}", transform=panel.transAxes, fontsize=8,
-            color=_COLOURS[mode], ha="right", va="bottom",
-        )  # fmt: skip
+    said = f"{unit}; upright lines are p50, the table has the slowest"
+    panel.set_xlabel(said, fontsize=8)
+    modes = ("warm", f"after {report.plan.every_s:g} s idle")
+    for right, mode, colour in zip((0.76, 1.0), modes, _COLOURS.values(), strict=True):
+        at = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
+        panel.text(right, 1.02, f"■ {mode}", fontsize=8, color=colour, **at)
 
 
 def _label_decades(panel: Axes, low: float, high: float) -> None:
@@ -219,7 +218,7 @@ def _facts(sheet: Axes, report: Report) -> list[Block]:
         right[1](top)
 
     across = [(name, textwrap.wrap(x, 104) or ["-"]) for name, x in long]
-    return [(max(left[0], right[0]), both), _list(sheet, _LEFT, across)]
+    return [(max(left[0], right[0]) + _LINE / 2, both), _list(sheet, _LEFT, across)]
 
 
 def _list(sheet: Axes, x: float, facts: Sequence[Fact]) -> Block:
