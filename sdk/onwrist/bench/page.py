@@ -165,8 +165,8 @@ def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> No
     panel.set_xlabel(said, fontsize=8)
     modes = ("warm", f"after {report.plan.every_s:g} s idle")
     for right, mode, colour in zip((0.76, 1.0), modes, _COLOURS.values(), strict=True):
-        at = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
-        panel.text(right, 1.02, f"■ {mode}", fontsize=8, color=colour, **at)
+        how: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "va": "bottom"}
+        panel.text(right, 1.02, f"■ {mode}", fontsize=8, color=colour, **how)
 
 
 def _label_decades(panel: Axes, low: float, high: float) -> None:
