@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from onwrist_export.model.channel_statistics import ChannelStatistics
 from onwrist_export.model.heads import ClassHead, RateHead
 from onwrist_export.model.himae import HiMAE
-from onwrist_export.model.normalize import Scaling, StreamNormalize, scaler
+from onwrist_export.model.normalize import Scaling, scaler
 
 VARIANCE_FLOOR = 1e-5
 
@@ -105,30 +105,27 @@ class DeployGraph(nn.Module):
         self, values: Tensor, observed: Tensor, baseline: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Embedding, output (B, 2) of each rate, and the class heads' context (B, S)."""
-        x = self.normalize(values, observed)
-        means, deviations = self._pooled(x)
-        if isinstance(self.normalize, StreamNormalize):
-            values, observed = values[..., -self.samples :], observed[..., -self.samples :]
-            x = self.normalize.window(values, observed)
-        return means, *self.read(means, deviations, x, values, observed, baseline)
+        means, deviations = self._pooled(self.normalize(values, observed))
+        values, observed = values[..., -self.samples :], observed[..., -self.samples :]
+        alive = self.normalize.alive(*self.normalize.extremes(values, observed))
+        return means, *self.read(means, deviations, alive, values, observed, baseline)
 
     def read(
         self,
         means: Tensor,
         deviations: Tensor,
-        x: Tensor,
+        alive: Tensor,
         values: Tensor,
         observed: Tensor,
         baseline: Tensor | None = None,
     ) -> tuple[dict[str, Tensor], Tensor | None]:
         """Output (B, 2) of each rate and the class heads' context (B, S).
 
-        From what was pooled of the encoder, and the window, normalized (x) and raw.
+        From what was pooled of the encoder, and the raw window. Rates are read from the
+        first channel: where it is not `alive` (B, 1) they have no confidence.
         """
         features = torch.cat([means, deviations], dim=1)
-        seen = observed[:, :1].mean(-1)  # rates are read from the first channel
-        # zero where that is absent or stuck, one otherwise: its extremes became -1 and 1
-        alive = torch.clamp((x[:, :1] * x[:, :1]).sum(-1), max=1.0)
+        seen = observed[:, :1].mean(-1)
         rates, found = {}, []
         for name, head in self.rates.items():
             value, odds, confidence = head(features, seen)

@@ -56,25 +56,31 @@ class Normalize(nn.Module):
         self.register_buffer("gain", gain)
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
-        return self.window(values, observed)
-
-    def window(self, values: Tensor, observed: Tensor) -> Tensor:
         """2 x (B, C, N) -> (B, C', N), each window scaled by its own extremes."""
         return self.scale(values, observed, *self.extremes(values, observed))
 
     def extremes(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Least and greatest observed value along the last axis, of window-scaled channels.
 
-        Where nothing is observed they are far above and far below zero.
+        Of the first channel in any case. Where nothing is observed they are far above and
+        far below zero.
         """
-        x, seen = values[:, : self.window_scaled], observed[:, : self.window_scaled]
+        ranged = max(self.window_scaled, 1)
+        x, seen = values[:, :ranged], observed[:, :ranged]
         gap = (1.0 - seen) * FAR
         return (x + gap).amin(-1, keepdim=True), (x - gap).amax(-1, keepdim=True)
+
+    @staticmethod
+    def alive(low: Tensor, high: Tensor) -> Tensor:
+        """0 where the first channel is absent or stuck, else 1: (B, 1) from its extremes."""
+        span = (high[:, :1] - low[:, :1]).squeeze(-1)
+        return torch.clamp(span * (1.0 / FLAT), 0.0, 1.0)
 
     def scale(self, values: Tensor, observed: Tensor, low: Tensor, high: Tensor) -> Tensor:
         parts = []
         if self.window_scaled:
             x, seen = values[:, : self.window_scaled], observed[:, : self.window_scaled]
+            low, high = low[:, : self.window_scaled], high[:, : self.window_scaled]
             span = torch.clamp(high - low, min=FLAT)
             # ((x - low) - (high - x)) / span is 2 (x - low) / span - 1 and zero when flat
             parts.append(((x - low) - (high - x)) / span * seen)

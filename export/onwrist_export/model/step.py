@@ -13,7 +13,7 @@ The state, (B, S), all zeros before the first step:
     histories   what the convolutions look back on: for each stage the last 3 inputs
                 (but for the first) and the last 4 outputs of its first convolution,
                 oldest first, channels together, as TFLite lays them out
-    past        values and observed of a window but its newest step, (2 C, N - step)
+    past        values and then observed of a window but its newest step, (C, N - step) each
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class StepGraph(nn.Module):
             both,
             self.entries * both,
             sum(length * width for length, width in self.history_shapes),
-            2 * self.channels * (self.samples - self.step),
+            *2 * (self.channels * (self.samples - self.step),),
         )
 
     @property
@@ -135,52 +135,51 @@ class StepGraph(nn.Module):
     ) -> tuple[Tensor, ...]:  # 2 x (B, C, steps x step), [baseline,] state
         *baseline, state = rest
         ends = pairwise(accumulate(self.part_sizes, initial=0))
-        last_input, total, sums, histories, past = (state[:, a:b] for a, b in ends)
-        past = past.unflatten(1, (2 * self.channels, -1))
-        recent = torch.cat([past, torch.cat([values, observed], dim=1)], dim=-1)
-        x, window_x = self._normalize(recent)
+        last_input, total, _, histories, *past = (state[:, a:b] for a, b in ends)
+        recent = [
+            torch.cat([old.unflatten(1, (self.channels, -1)), new], dim=-1)
+            for old, new in zip(past, (values, observed), strict=True)
+        ]
+        x, alive = self._normalize(*recent)
         x = torch.cat([last_input.unflatten(1, (self.inputs, HISTORY[0])), x], dim=-1)
         stages, kept = self._encode(x, self._unpack(histories))
 
         embedding, newest = sum(self.widths), self._sum(stages)
         for k, entry in enumerate(newest):
             whole = total + entry
-            total = whole - self._oldest(sums, newest, k)
+            total = whole - self._oldest(state, newest, k)
         means = whole[:, :embedding] * self.share
         deviations = deviation(means, whole[:, embedding:] * self.share_of_squares)
 
-        recent_values, recent_observed = recent[:, : self.channels], recent[:, self.channels :]
-        rates, context = self.deploy.read(
-            means,
-            deviations,
-            window_x,
-            recent_values[..., -self.samples :],
-            recent_observed[..., -self.samples :],
-            *baseline,
-        )
+        window = (signal[..., -self.samples :] for signal in recent)
+        rates, context = self.deploy.read(means, deviations, alive, *window, *baseline)
         kept_sums = newest[::-1][: self.entries]
         if self.steps < self.entries:
-            kept_sums.append(sums[:, : (self.entries - self.steps) * 2 * embedding])
+            kept_sums.append(self._entries(state, 0, self.entries - self.steps))
         small = torch.cat([x[..., -HISTORY[0] :].flatten(1), total], dim=1)
-        past = recent[..., self.steps * self.step :].flatten(1)
-        state = torch.cat([small, *kept_sums, self._pack(kept), past], dim=1)
+        past = [signal[..., self.steps * self.step :].flatten(1) for signal in recent]
+        state = torch.cat([small, *kept_sums, self._pack(kept), *past], dim=1)
         return means, *rates.values(), *self.deploy.classify(context), state
 
-    def _oldest(self, sums: Tensor, newest: list[Tensor], k: int) -> Tensor:
-        """The sums of the step that leaves the window when the one after new step k comes."""
-        both, place = 2 * sum(self.widths), self.entries - 1 - k
-        return sums[:, place * both : (place + 1) * both] if place >= 0 else newest[-place - 1]
+    def _entries(self, state: Tensor, start: int, stop: int) -> Tensor:
+        """Entries of `sums`; taken from the state itself, each number is copied once."""
+        first, both = sum(self.part_sizes[:2]), 2 * sum(self.widths)
+        return state[:, first + start * both : first + stop * both]
 
-    def _normalize(self, recent: Tensor) -> tuple[Tensor, Tensor]:
-        """The new steps, each scaled as part of the window that it ends, and that window."""
-        new = []
-        for k in range(self.steps):
-            window = recent[..., k * self.step : k * self.step + self.samples]
-            x = self.deploy.normalize.window(
-                window[:, : self.channels], window[:, self.channels :]
-            )
-            new.append(x[..., -self.step :])
-        return torch.cat(new, dim=-1) if len(new) > 1 else new[0], x
+    def _oldest(self, state: Tensor, newest: list[Tensor], k: int) -> Tensor:
+        """The sums of the step that leaves the window when the one after new step k comes."""
+        place = self.entries - 1 - k
+        return self._entries(state, place, place + 1) if place >= 0 else newest[-place - 1]
+
+    def _normalize(self, values: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """The new steps, each scaled as part of the window that it ends; see `alive`."""
+        normalize, new = self.deploy.normalize, []
+        for end in range(self.samples, values.shape[-1] + 1, self.step):
+            window = [s[..., end - self.samples : end] for s in (values, observed)]
+            low, high = normalize.extremes(*window)
+            step = (s[..., end - self.step : end] for s in (values, observed))
+            new.append(normalize.scale(*step, low, high))
+        return torch.cat(new, dim=-1) if len(new) > 1 else new[0], normalize.alive(low, high)
 
     def _encode(self, x: Tensor, histories: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Stage outputs, and what they leave for the next step, as in `history_shapes`."""

@@ -146,13 +146,17 @@ def concat(scope: Scope, node: NodeProto) -> None:
         result = quantized_output(scope, quantizer, _laid_out(scope, node, last))
     axis = {1: 3, 2: TIME}[axis] if last else axis
     while len(inputs) > JOINED_AT_ONCE:
-        first = inputs[:JOINED_AT_ONCE]
-        shape = list(first[0].shape)
-        shape[axis] = sum(part.shape[axis] for part in first)
-        name = f"{node.output[0]}/first{len(inputs)}"
+        # Neighbours that are joined beforehand are copied twice: the smallest are.
+        count = min(JOINED_AT_ONCE, len(inputs) - JOINED_AT_ONCE + 1)
+        runs = [inputs[k : k + count] for k in range(len(inputs) - count + 1)]
+        sizes = [sum(part.shape[axis] for part in run) for run in runs]
+        k = sizes.index(min(sizes))
+        shape = list(inputs[0].shape)
+        shape[axis] = sizes[k]
+        name = f"{node.output[0]}/joined{len(inputs)}"
         joined = scope.flat.tensor(name, shape, result.dtype, result.quantization)
-        _join(scope, first, joined, axis)
-        inputs = [joined, *inputs[JOINED_AT_ONCE:]]
+        _join(scope, runs[k], joined, axis)
+        inputs[k : k + count] = [joined]
     _join(scope, inputs, result, axis)
 
 
