@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import onnx
 import pytest
 import safetensors.numpy
 import small
+from elsewhere import REPOSITORY, Arrays, python_with, run_elsewhere
 from numpy.typing import NDArray
 
 from onwrist_export.packing.pack import Description, pack, stages
@@ -35,11 +35,10 @@ from onwrist_runtime.processor import has_vnni
 
 pytestmark = pytest.mark.slow
 
-REPOSITORY = Path(__file__).parents[2]
-SHIPPED = REPOSITORY / "sdk/onwrist/bundles/wrist-himae.onwrist"
-SCRIPT = Path(__file__).with_name("run_elsewhere.py")
+SHIPPED, SHIPPED_DAY = (
+    REPOSITORY / f"sdk/onwrist/bundles/{name}.onwrist" for name in ("wrist-himae", "day-lsm2")
+)
 SAMPLES, WIDTHS = 256, (16, 32, 64, 128, 256)
-Arrays = dict[str, NDArray[np.generic]]
 
 
 @pytest.fixture(scope="module", params=["random", "shipped"])
@@ -99,56 +98,9 @@ def expected(model: QuantizedModel, windows: Windows, integers: list[str]) -> Ar
     return run_all(onnx_run(network.expose(model.s8, integers)), windows)
 
 
-def elsewhere(
-    command: list[str],
-    engine: str,
-    model: bytes,
-    outputs: list[str],
-    inputs: Mapping[str, NDArray[np.float32]],
-    folder: Path,
-) -> Arrays:
-    """Outputs of a model file for inputs (W, ...) by name, run by another interpreter."""
-    np.savez(folder / "in.npz", **inputs, outputs=outputs)
-    (folder / "model").write_bytes(model)
-    files = [str(folder / name) for name in ("model", "in.npz", "out.npz")]
-    subprocess.run([*command, str(SCRIPT), engine, *files], check=True, timeout=570)
-    with np.load(folder / "out.npz") as found:
-        return {n: _layout(found[n].astype(np.float64)) for n in found.files}
-
-
-def _layout(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(W, 1, L, C) of TFLite as (W, C, L)."""
-    return array[:, 0].transpose(0, 2, 1) if array.ndim == 4 else array
-
-
-def python_with(name: str, *packages: str) -> str:
-    """The interpreter of a virtual environment of its own, made on first use."""
-    folder = REPOSITORY / f".venv-{name}"
-    python, ready = folder / "bin" / "python", folder / ".ready"
-    if sys.version_info[:2] > (3, 11):
-        pytest.skip(f"{name} needs Python 3.11")
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        made = subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", *packages],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode:
-            pytest.skip(f"cannot install {' '.join(packages)}: {made.stderr[-300:]}")
-        ready.touch()
-    return str(python)
-
-
-def tflite_runtime() -> str:
-    return python_with("tflite", "tflite-runtime==2.14.0", "numpy<2", "msgspec", "safetensors")
-
-
-def exposed(model: QuantizedModel, integers: list[str]) -> tuple[bytes, list[str]]:
-    """`model.tflite` with every int8 tensor as an output, and the names of all outputs."""
-    names = [*(o.name for o in model.s8.graph.output), *integers]
-    return flatbuffer.expose(model.tflite, integers), names
+def exposed(model: QuantizedModel, integers: list[str]) -> bytes:
+    """`model.tflite` with every int8 tensor as an output."""
+    return flatbuffer.expose(model.tflite, integers)
 
 
 @pytest.mark.parametrize("engine", ["tflite-runtime", "tflite-micro"])
@@ -158,12 +110,8 @@ def test_engines_that_round_otherwise_stay_within_three_steps(
     inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
-    tmp_path: Path,
 ) -> None:
-    python = tflite_runtime()
-    if engine == "tflite-micro":
-        python = python_with("micro", "--pre", "tflite-micro")
-    found = elsewhere([python], engine, *exposed(model, integers), inputs, tmp_path)
+    found = run_elsewhere([python_with(engine)], engine, exposed(model, integers), inputs)
     assert found.keys() == expected.keys()
     np.testing.assert_array_equal(found[integers[0]], expected[integers[0]])
     for stage in range(1, len(WIDTHS) + 1):
@@ -195,9 +143,11 @@ def packed(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("whose", ["random", "shipped"])
-def test_tflite_runtime_passes_verification(whose: str, tmp_path: Path) -> None:
-    path = packed(tmp_path / "small.onwrist") if whose == "random" else SHIPPED
+@pytest.mark.parametrize(
+    "shipped", [None, SHIPPED, SHIPPED_DAY], ids=["random", "wrist", "day"]
+)
+def test_tflite_runtime_passes_verification(shipped: Path | None, tmp_path: Path) -> None:
+    path = shipped or packed(tmp_path / "small.onwrist")
     program = (
         "import sys; from onwrist_runtime import bundle, engines, verify\n"
         "opened = bundle.read(sys.argv[1])\n"
@@ -208,7 +158,7 @@ def test_tflite_runtime_passes_verification(whose: str, tmp_path: Path) -> None:
         "    assert report.passed"
     )
     subprocess.run(
-        [tflite_runtime(), "-c", program, str(path)],
+        [python_with("tflite-runtime"), "-c", program, str(path)],
         check=True,
         env={"PYTHONPATH": str(REPOSITORY / "runtime")},
     )
@@ -229,12 +179,11 @@ def test_without_vnni_s8_and_tflite_are_exact(
     inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
-    tmp_path: Path,
 ) -> None:
     s8 = network.expose(model.s8, integers).SerializeToString()
-    tflite, names = exposed(model, integers)
-    for engine, content in (("onnxruntime", s8), ("litert", tflite)):
-        found = elsewhere(haswell, engine, content, names, inputs, tmp_path)
+    tflite = exposed(model, integers)
+    for engine, content in (("onnxruntime", s8), ("ai-edge-litert", tflite)):
+        found = run_elsewhere(haswell, engine, content, inputs)
         for name in integers:
             np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
 
@@ -247,8 +196,8 @@ def stepped() -> dict[int, QuantizedModel]:
 
 
 def after_a_stream(
-    command: list[str], engine: str, model: QuantizedModel, folder: Path
-) -> NDArray[np.float64]:
+    command: list[str], engine: str, model: QuantizedModel
+) -> NDArray[np.generic]:
     """The state after 24 steps of a stream."""
     content = model.s8.SerializeToString() if engine == "onnxruntime" else model.tflite
     calls = 24 * small.STEP // model.step.samples
@@ -258,30 +207,25 @@ def after_a_stream(
         for name, v in stream.inputs(slice(None)).items()
     }
     inputs["state"] = np.zeros((calls, model.step.state), np.float32)
-    names = [output.name for output in model.s8.graph.output]
-    return elsewhere(command, engine, content, names, inputs, folder)["next_state"][-1]
+    return run_elsewhere(command, engine, content, inputs)["next_state"][-1]
 
 
 @pytest.mark.parametrize("engine", ["tflite-runtime", "tflite-micro"])
 def test_steps_equal_one_pass_where_rounding_is_another(
-    engine: str, stepped: dict[int, QuantizedModel], tmp_path: Path
+    engine: str, stepped: dict[int, QuantizedModel]
 ) -> None:
-    python = tflite_runtime()
-    if engine == "tflite-micro":
-        python = python_with("micro", "--pre", "tflite-micro")
-    single, several = (
-        after_a_stream([python], engine, model, tmp_path) for model in stepped.values()
-    )
+    python = python_with(engine)
+    single, several = (after_a_stream([python], engine, m) for m in stepped.values())
     assert np.unique(single).size > 100
     np.testing.assert_array_equal(single, several)
 
 
 def test_without_vnni_steps_are_exact(
-    haswell: list[str], stepped: dict[int, QuantizedModel], tmp_path: Path
+    haswell: list[str], stepped: dict[int, QuantizedModel]
 ) -> None:
-    here = after_a_stream([sys.executable], "onnxruntime", stepped[1], tmp_path)
-    for engine in ("onnxruntime", "litert"):
-        found = after_a_stream(haswell, engine, stepped[1], tmp_path)
+    here = after_a_stream([sys.executable], "onnxruntime", stepped[1])
+    for engine in ("onnxruntime", "ai-edge-litert"):
+        found = after_a_stream(haswell, engine, stepped[1])
         np.testing.assert_array_equal(found, here)
 
 
@@ -291,11 +235,10 @@ def test_without_vnni_u8_is_wrong_and_not_chosen(
     inputs: dict[str, NDArray[np.float32]],
     integers: list[str],
     expected: Arrays,
-    tmp_path: Path,
 ) -> None:
     """Why both files are shipped: products of u8 and s8 saturate in 16 bits."""
     u8 = network.expose(model.u8, integers).SerializeToString()
-    found = elsewhere(haswell, "onnxruntime", u8, [], inputs, tmp_path)
+    found = run_elsewhere(haswell, "onnxruntime", u8, inputs)
     last = f"stage{len(WIDTHS)}{QUANTIZED}"
     assert (found[last] - 128 == expected[last]).mean() < 0.9
     program = "from onwrist_runtime.processor import has_vnni; print(has_vnni())"

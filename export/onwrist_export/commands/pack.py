@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onwrist_export.commands.options import add_output, finish
 from onwrist_export.packing import steps
+from onwrist_export.quantization.elsewhere import PACKAGES
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError
 
@@ -22,6 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MARKDOWN",
         help="sections to append to the card",
     )
+    for engine in PACKAGES:
+        parser.add_argument(
+            f"--{engine}",
+            metavar="PYTHON",
+            help=f"the Python of an environment with {engine}: try every TFLite file in it, "
+            "and say in the bundle what came of it",
+        )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
         notes = [_text(path) for path in arguments.notes]
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
-    steps.pack_folder(arguments.folder, arguments.output, notes)
+    options = vars(arguments)
+    pythons = {engine: options[engine.replace("-", "_")] for engine in PACKAGES}
+    elsewhere = {engine: python for engine, python in pythons.items() if python}
+    steps.pack_folder(arguments.folder, arguments.output, notes, elsewhere)
     packed = bundle.read(arguments.output)
     size = arguments.output.stat().st_size
     result = {"bundle": str(arguments.output), "sha256": packed.hash, "bytes": size}

@@ -8,7 +8,7 @@ from onwrist_export.config import Config
 from onwrist_export.judging.evaluate import ClassRow, RateRow
 from onwrist_export.judging.metrics import Score
 from onwrist_export.judging.probe import ProbeRow, TuningRow
-from onwrist_export.quantization.parity import Agreement, Parity
+from onwrist_export.quantization.parity import OFF_ROUNDING_OTHERWISE, Agreement, Parity
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -173,6 +173,34 @@ def parity(found: Parity) -> str:
         + "".join(
             f"{name} was not checked: the processor has no VNNI.\n" for name in found.unchecked
         )
+    )
+
+
+def trials(parities: Iterable[Parity]) -> str:
+    """What the TFLite files did in engines of other environments; empty if none was tried."""
+    rows = [trial for parity in parities for trial in parity.trials]
+    if not rows:
+        return ""
+    table = markdown(
+        ["file", "engine", "suits", "most off", "int8 equal", "arena (bytes)", "bytes"],
+        (
+            [
+                t.file + (f", size {t.size} alone" if t.size else ""),
+                f"{t.engine} {t.version}",
+                "yes" if t.claimed else f"no: {t.reason}",
+                "" if t.off is None else str(t.off),
+                "" if t.agreement is None else f"{t.agreement.equal:.2%}",
+                "" if t.head is None or t.tail is None else f"{t.head + t.tail:,}",
+                f"{t.flash:,}",
+            ]
+            for t in rows
+        ),
+    )
+    return (
+        "\nEach TFLite file in engines of their own, on the golden inputs, against LiteRT. "
+        f"It suits where the stage outputs, of a day every layer, are off by at most "
+        f"{OFF_ROUNDING_OTHERWISE} and the outputs within the loose tolerances. The share is "
+        f"of all int8 outputs; the arena is TFLite-Micro's on a 64-bit processor.\n\n{table}"
     )
 
 

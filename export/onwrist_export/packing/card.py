@@ -160,16 +160,23 @@ def _known(source: Source) -> str:
 
 def _quantization(source: Source, parities: Mapping[Role, Parity]) -> str:
     gelu = source.encoder.activation == "gelu"
-    engines = (
-        "LiteRT, ONNX Runtime and tflite-runtime; not TFLite-Micro, which has no GELU"
-        if gelu
-        else "LiteRT, ONNX Runtime, tflite-runtime and TFLite-Micro"
-    )
-    text = f"## INT8\n\nSuits {engines}.\n"
+    lacks = "TFLite-Micro has no GELU, which this encoder needs. " if gelu else ""
+    text = f"## INT8\n\n{lacks}{engines(parities)}"
     for role, parity in parities.items():
         what = "" if len(parities) == 1 else f"### {role.capitalize()} graph\n\n"
         text += f"\n{what}{tables.parity(parity)}"
     return text
+
+
+def engines(parities: Mapping[Role, Parity]) -> str:
+    """Which engines the files were run in, and what came of it in those of other places."""
+    tried = tables.trials(parities.values())
+    if tried:
+        return f"Run in LiteRT and ONNX Runtime.\n{tried}"
+    return (
+        "Run in LiteRT and ONNX Runtime. tflite-runtime and TFLite-Micro were not run: LiteRT "
+        "was, with kernels that round as theirs do.\n"
+    )
 
 
 def _by_subject(score: Score) -> str:

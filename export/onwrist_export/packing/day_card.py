@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onwrist_export.judging import tables
-from onwrist_export.packing.card import CAVEAT, configuration
+from onwrist_export.packing.card import CAVEAT, configuration, engines
 from onwrist_export.packing.day_source import DaySource
 from onwrist_export.quantization.parity import Parity
 from onwrist_runtime.manifest import Manifest, Role
 
-ENGINES = (
-    "Run in LiteRT and ONNX Runtime. tflite-runtime and TFLite-Micro were not run: LiteRT was, "
-    "with kernels that round as theirs do. Their hosts must choose among the graphs of a file "
-    "by its signatures; one that runs only the first of them computes only the smallest size."
+SIZES = (
+    "A file of several sizes has a graph for each; hosts choose among them by its signatures. "
+    "TFLite-Micro cannot: `onwrist_export.quantization.flatbuffer.sizes` cuts each out.\n"
 )
 
 
@@ -65,7 +64,7 @@ def write(
         + f"\n```\n\nSeed {config.seed}. {config.attribution}.\n\n"
         f"Scales of INT8 were chosen on {source.calibration}.{excluded}",
         "## Before you trust it\n\n" + CAVEAT + config.caveats.strip(),
-        f"## INT8\n\n{ENGINES}\n"
+        f"## INT8\n\n{SIZES}\n{engines(parities)}"
         + "".join(
             f"\n### {role.capitalize()} graph\n\n{tables.parity(parity)}"
             for role, parity in parities.items()

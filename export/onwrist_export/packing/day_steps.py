@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from onwrist_export.packing import artifact, day_card, day_source
 from onwrist_export.packing.day_bundle import ROLES, describe, pack_days
 from onwrist_export.packing.day_source import DaySource
 from onwrist_export.packing.day_windows import calibration, checking
+from onwrist_export.packing.trials import Parities, pack_tried
 from onwrist_export.quantization.day import quantize
 from onwrist_export.quantization.day_check import check_days
 from onwrist_export.quantization.parity import DAY, Parity
@@ -74,8 +75,10 @@ def check_folder(
     return parities
 
 
-def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
-    """Write the bundle of a checked folder, or nothing; `notes` are appended to the card."""
+def pack_folder(
+    folder: Path, path: Path, notes: Sequence[str], elsewhere: Mapping[str, str] | None = None
+) -> None:
+    """Write the bundle of a checked folder, or nothing, as `steps`."""
     source, manifest, models = _opened(folder)
     try:
         content = (folder / artifact.PARITY).read_bytes()
@@ -87,8 +90,12 @@ def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
     except msgspec.DecodeError as error:
         raise InputError(f"{folder / artifact.PARITY} is damaged: {error}") from None
     days = checking(None, source.config.channels, source.config.patch, 100, GOLDEN_SEEDS)
-    card = day_card.write(source, manifest, parities, notes)
-    pack_days(path, models, parities, manifest, days, card)
+
+    def write(path: Path, parities: Parities) -> None:
+        card = day_card.write(source, manifest, parities, notes)
+        pack_days(path, models, parities, manifest, days, card)
+
+    pack_tried(path, write, parities, elsewhere or {})
 
 
 def _opened(folder: Path) -> tuple[DaySource, Manifest, dict[Role, QuantizedModel]]:

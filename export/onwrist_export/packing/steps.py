@@ -5,7 +5,7 @@ quantize -> check -> pack; `artifact` says what the folder between them holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from onwrist_export.packing import artifact, card, day_source, day_steps
 from onwrist_export.packing.artifact import Source
 from onwrist_export.packing.day_source import DaySource
 from onwrist_export.packing.pack import hashes, pack
+from onwrist_export.packing.trials import Parities, pack_tried
 from onwrist_export.quantization.check import check, runner, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import IMPORTED, TRAINED, Parity
@@ -163,15 +164,19 @@ def _checked(
     return sample(windows, most)
 
 
-def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
+def pack_folder(
+    folder: Path, path: Path, notes: Sequence[str], elsewhere: Mapping[str, str] | None = None
+) -> None:
     """Write the bundle of a checked folder, or nothing.
 
     Parameters
     ----------
     notes : Markdown appended to the card.
+    elsewhere : Pythons of other environments by the engine that they have, which the files
+        are tried in.
     """
     if day_source.is_day(folder):
-        day_steps.pack_folder(folder, path, notes)
+        day_steps.pack_folder(folder, path, notes, elsewhere)
         return
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}
@@ -187,16 +192,14 @@ def pack_folder(folder: Path, path: Path, notes: Sequence[str]) -> None:
     config = artifact.layout(source)
     grids = _simulated(config, GOLDEN_SEEDS)
     windows = cut_windows(grids, config, config.window.samples // 2)
-    pack(
-        path,
-        models,
-        parities,
-        source.description,
-        replace(windows, targets={}),
-        card.write(source, parities, found, notes),
-        source.step,
-        None if source.step is None else _in_steps(grids[0], config, source.step.samples),
-    )
+    stream = None if source.step is None else _in_steps(grids[0], config, source.step.samples)
+
+    def write(path: Path, parities: Parities) -> None:
+        text = card.write(source, parities, found, notes)
+        golden = replace(windows, targets={})
+        pack(path, models, parities, source.description, golden, text, source.step, stream)
+
+    pack_tried(path, write, parities, elsewhere or {})
 
 
 def _in_steps(grid: Grid, config: Config, samples: int) -> Windows:

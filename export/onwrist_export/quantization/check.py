@@ -186,7 +186,7 @@ def _compare_task(
 
 def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]:
     """SQNR of every quantized layer, and the noise it has beyond its noisiest input."""
-    names = [t.removesuffix(DEQUANTIZED) for t in _tensors(model, DEQUANTIZED)]
+    names = [t.removesuffix(DEQUANTIZED) for t in activations(model, DEQUANTIZED)]
     names = [n for n in names if n.startswith("stage") or n == network.ENCODER_INPUT]
     quantized = network.expose(model.s8, [n + DEQUANTIZED for n in names])
     fp32 = run_all(runner(model, onnx_run(network.expose(model.fp32, names))), windows)
@@ -218,7 +218,7 @@ def _layer(model: QuantizedModel, tensor: str) -> str:
     return node.name
 
 
-def _tensors(model: QuantizedModel, suffix: str) -> list[str]:
+def activations(model: QuantizedModel, suffix: str) -> list[str]:
     """The quantized activations of the encoder in order, as ONNX tensors of that suffix.
 
     Without what a step remembers: copies of these, in other shapes.
@@ -231,10 +231,15 @@ def _tensors(model: QuantizedModel, suffix: str) -> list[str]:
     ]
 
 
+def stage_outputs(tensors: Sequence[str]) -> list[str]:
+    """Those of the activations that a stage ends with, and the input."""
+    return [name for name in tensors if "." not in name]
+
+
 def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator[Agreement]:
     """Each file in each engine against the s8 file in ONNX Runtime."""
     files = file_names(model.role)
-    tensors = _tensors(model, QUANTIZED)
+    tensors = activations(model, QUANTIZED)
     exposed = flatbuffer.expose(model.tflite, tensors)
     signed = runner(model, onnx_run(network.expose(model.s8, tensors)))
     reference = [run_all(signed, w) for w in windows]
@@ -250,7 +255,7 @@ def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator
         engines.append((name, LiteRT(exposed, kernels).run, False, 0))
     for name, run, alike, shift in engines:
         found = [run_all(runner(model, run), w) for w in windows]
-        judged = tensors if alike else [t for t in tensors if "." not in t]
+        judged = tensors if alike else stage_outputs(tensors)
         against = f"{files['s8']} in ONNX Runtime"
         yield agreement(name, against, alike, judged, reference, found, shift=shift)
 
@@ -283,7 +288,7 @@ def agreement(
             other = got[tensor]
             if not tensor.endswith(QUANTIZED):
                 most = float(np.abs(other - value).max())
-                outputs[tensor] = max(outputs.get(tensor, 0.0), most)
+                outputs[tensor] = float(np.maximum(outputs.get(tensor, 0.0), most))  # NaN stays
             if tensor not in tensors:
                 continue
             if other.ndim == 4:  # (W, 1, L, C) of TFLite

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onwrist_export.quantization import flatbuffer, network
 from onwrist_export.quantization.check import U8, agreement, onnx_run
-from onwrist_export.quantization.day import INPUT, Run, sources
+from onwrist_export.quantization.day import INPUT, MOVING, Run
 from onwrist_export.quantization.litert import Kernels, LiteRT
 from onwrist_export.quantization.parity import Agreement
 from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
@@ -32,8 +32,7 @@ Calls = list[tuple[Mapping[str, Array], int | None]]  # inputs, and how many row
 def agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agreement]:
     """Each file in each engine against the s8 file in ONNX Runtime."""
     files = file_names(role)
-    made = int8_tensors(model)
-    tensors = [n + QUANTIZED for n in sources(model.fp32) if n + QUANTIZED in made]
+    tensors = quantized(model)
     reads = _reads(model, tensors)
     exposed = flatbuffer.expose(model.tflite, tensors)
 
@@ -73,6 +72,17 @@ def run_calls(run: Run, calls: Calls, rows_of: Callable[[str], bool]) -> list[Ou
             outputs[name] = value[..., :rows, :] if rows_of(name) else value
         found.append(outputs)
     return found
+
+
+def quantized(model: QuantizedModel) -> list[str]:
+    """What is quantized for its own sake in the INT8 graph, no copies in other shapes."""
+    nodes = model.s8.graph.node
+    writers = {output: node for node in nodes for output in node.output}
+    return [
+        node.output[0]
+        for node in nodes
+        if node.op_type == "QuantizeLinear" and writers[node.input[0]].op_type not in MOVING
+    ]
 
 
 def int8_tensors(model: QuantizedModel) -> set[str]:

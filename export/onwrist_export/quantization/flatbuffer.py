@@ -205,6 +205,38 @@ def expose(model: bytes, tensors: Sequence[str]) -> bytes:
     return _bytes(opened)
 
 
+def sizes(model: bytes) -> dict[str, bytes]:
+    """Each graph of a file as a file of its own, by its name.
+
+    For hosts that cannot choose among several, such as TFLite-Micro.
+    """
+    found = {}
+    for number in range(len(schema.ModelT.InitFromPackedBuf(model, 0).subgraphs)):
+        opened = schema.ModelT.InitFromPackedBuf(model, 0)
+        graph = opened.subgraphs[number]
+        opened.subgraphs, opened.signatureDefs = [graph], None
+        used = sorted({0, *(tensor.buffer for tensor in graph.tensors)})
+        opened.buffers = [opened.buffers[index] for index in used]
+        for tensor in graph.tensors:
+            tensor.buffer = used.index(tensor.buffer)
+        found[graph.name.decode()] = _bytes(opened)
+    return found
+
+
+def operators(model: bytes) -> tuple[str, ...]:
+    """The built-in operators of a file by name, in alphabetical order: the kernels it needs."""
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    opened = schema.ModelT.InitFromPackedBuf(model, 0)
+    return tuple(sorted({names[code.builtinCode] for code in opened.operatorCodes}))
+
+
+def input_shapes(model: bytes) -> dict[str, tuple[int, ...]]:
+    """Shape of each input of the first graph by its name."""
+    graph = schema.ModelT.InitFromPackedBuf(model, 0).subgraphs[0]
+    chosen = (graph.tensors[index] for index in graph.inputs)
+    return {tensor.name.decode(): tuple(map(int, tensor.shape)) for tensor in chosen}
+
+
 def _bytes(model: schema.ModelT) -> bytes:
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 from onwrist_runtime.errors import ParityError
 
+# What engines that round otherwise may be off at the stage outputs, in steps of the integer:
+# a step in one layer makes more in the next.
+OFF_ROUNDING_OTHERWISE = 3
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -32,7 +36,7 @@ class Limits:
     centred_cosine: float
     equal: float = 0.97
     off: int = 1
-    off_rounding_otherwise: int | None = 3
+    off_rounding_otherwise: int | None = OFF_ROUNDING_OTHERWISE
     error: float = 0.2
     auroc: float = 0.01
     imputed: float = 0.02
@@ -141,11 +145,48 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A TFLite file, or one of its sizes alone, that was given to an engine of its own.
+
+    Not that engine's arithmetic in LiteRT, as in an `Agreement`, but the engine itself, on
+    the golden inputs of the bundle. What is not claimed is no failure: hosts read why.
+
+    Attributes
+    ----------
+    size : the graph that was cut out of a file of several; empty for the whole file.
+    engine, version : the package that ran it.
+    operators : whose kernels the engine must have.
+    flash : bytes of the file; the engine's code comes on top.
+    claimed : whether it loads and runs, and `off` and the outputs are within their limits.
+    reason : why it is not claimed; empty if it is.
+    off : largest difference from LiteRT of the int8 outputs that are limited: what each stage
+        ends with, of a day those of every layer. At most `OFF_ROUNDING_OTHERWISE`.
+    agreement : with LiteRT, in all layers; None if it did not run.
+    head, tail : bytes of TFLite-Micro's tensor arena on this processor, for tensors and for
+        what the interpreter keeps beside them.
+    """
+
+    file: str
+    size: str
+    engine: str
+    version: str
+    operators: tuple[str, ...]
+    flash: int
+    claimed: bool
+    reason: str = ""
+    off: int | None = None
+    agreement: Agreement | None = None
+    head: int | None = None
+    tail: int | None = None
+
+
+@dataclass(frozen=True)
 class Parity:
     """All that was compared; `parity.json` of a bundle.
 
     `files` are the SHA-256 of the model files that were compared, by name; `unchecked`
-    those that no engine could run, because the processor has no VNNI.
+    those that no engine could run, because the processor has no VNNI. `trials` are of
+    engines in environments of their own, none if the bundle was packed without.
     """
 
     files: dict[str, str]
@@ -156,6 +197,7 @@ class Parity:
     agreements: tuple[Agreement, ...]
     unchecked: tuple[str, ...] = ()
     imputations: tuple[Imputation, ...] = ()
+    trials: tuple[Trial, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
