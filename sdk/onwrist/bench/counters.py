@@ -10,9 +10,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import platform
 import struct
+import sys
 from collections.abc import Callable
-from fcntl import ioctl
 
 from onwrist.bench.machine import ROOT, text
 
@@ -44,16 +45,16 @@ class Counter:
     """
 
     def __init__(self, kind: int, event: int) -> None:
-        key = os.uname().machine, 8 * struct.calcsize("P")
-        if key not in _NUMBERS:
-            raise OSError(errno.ENOSYS, f"its number is not known on {key[0]}")
+        key = platform.machine(), 8 * struct.calcsize("P")
+        if sys.platform != "linux" or key not in _NUMBERS:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         flags = _DISABLED | _EXCLUDE_KERNEL | _EXCLUDE_HYPERVISOR
         # type, size, config, sample_period, sample_type, read_format, flags
         given = (kind, _SIZE, event, 0, 0, _TIME_ENABLED | _TIME_RUNNING, flags)
         attributes = ctypes.create_string_buffer(struct.pack("=IIQQQQQ", *given), _SIZE)
         this_thread, any_processor, no_group = 0, -1, -1
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._file = libc.syscall(
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._file = self._libc.syscall(
             ctypes.c_long(_NUMBERS[key]),
             ctypes.byref(attributes),
             ctypes.c_int(this_thread),
@@ -66,8 +67,8 @@ class Counter:
             raise OSError(number, os.strerror(number))
 
     def start(self) -> None:
-        ioctl(self._file, _RESET, 0)
-        ioctl(self._file, _ENABLE, 0)
+        self._tell(_RESET)
+        self._tell(_ENABLE)
 
     def stop(self) -> float | None:
         """Events since the start; None if it never had a counter of the processor.
@@ -75,12 +76,15 @@ class Counter:
         Where there are more events than counters, these take turns, and the count is scaled
         to the whole time.
         """
-        ioctl(self._file, _DISABLE, 0)
+        self._tell(_DISABLE)
         value, enabled, running = struct.unpack("=QQQ", os.read(self._file, 24))
         return value * enabled / running if running else None
 
     def close(self) -> None:
         os.close(self._file)
+
+    def _tell(self, request: int) -> None:
+        self._libc.ioctl(self._file, ctypes.c_ulong(request), 0)
 
 
 def count(call: Callable[[], object], calls: int) -> dict[str, float]:

@@ -126,7 +126,9 @@ def features(root: Path = ROOT) -> tuple[str, ...]:
 
 
 def usable_processors() -> tuple[int, ...]:
-    """Those that this process may run on."""
+    """Those that this process may run on; all where only Linux would tell."""
+    if not hasattr(os, "sched_getaffinity"):
+        return tuple(range(os.cpu_count() or 1))
     return tuple(sorted(os.sched_getaffinity(0)))
 
 

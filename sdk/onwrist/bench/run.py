@@ -39,7 +39,9 @@ def plan_of(threads: int, core: int | None, seconds: float | None, every: float 
 
 
 def check_core(core: int | None) -> None:
-    """InputError if this process may not run on it."""
+    """InputError if this process may not run on it, or cannot be pinned at all."""
+    if core is not None and not hasattr(os, "sched_setaffinity"):
+        raise InputError("a process can be pinned to a core on Linux only: leave out --pin")
     usable = machine.usable_processors()
     if core is not None and core not in usable:
         listed = ", ".join(map(str, usable))
@@ -48,10 +50,12 @@ def check_core(core: int | None) -> None:
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """Inside, this process and every thread that it starts run on one core."""
+    """Inside, this process and every thread that it starts run on one core; None for any."""
+    if core is None:
+        yield
+        return
     before = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, {core})
     try:
         yield
     finally:

@@ -41,7 +41,8 @@ def _emulated(emulation: Emulation) -> Iterator[str]:
 
 def _throttled(before: State, after: State) -> Iterator[str]:
     flags = dict.fromkeys((*(before.throttled or ()), *(after.throttled or ())))
-    yield from (f"throttled: {flag}" for flag in flags)
+    if flags:
+        yield f"throttled: {', '.join(flags)}"
     cooling = dict.fromkeys((*(before.cooling or ()), *(after.cooling or ())))
     yield from (f"throttled: {device} holds the clock down" for device in cooling)
     if before.throttle_events is not None and after.throttle_events is not None:

@@ -70,7 +70,7 @@ def conditions(report: Report) -> list[tuple[str, str]]:
     machine, plan = report.machine, report.plan
     rows = [
         ("board", machine.board or "not known"),
-        ("processor", _cores(machine.cores) or "not known"),
+        ("processor", _revisions(machine.cores) or "not known"),
         ("for INT8", ", ".join(machine.features) or "nothing that is known"),
         ("kernel", f"{machine.kernel}, {machine.machine}, Python of {machine.bits} bits"),
         ("versions", ", ".join(f"{k} {v}" for k, v in report.versions.items())),
@@ -172,9 +172,22 @@ def _ms(seconds: Sequence[float]) -> str:
 
 
 def _cores(cores: Sequence[Core]) -> str:
-    return ", ".join(
-        f"{len(x.processors)} x {x.name or f'{x.implementer} {x.part}'}" for x in cores
-    )
+    return ", ".join(f"{len(x.processors)} x {_core_name(x)}" for x in cores)
+
+
+def _core_name(core: Core) -> str:
+    return core.name or f"core {core.implementer} {core.part}"
+
+
+def _revisions(cores: Sequence[Core]) -> str:
+    """The cores, and of each Arm its variant and revision as Arm writes them: r1p2."""
+    said = []
+    for x in cores:
+        numbers = x.variant, x.revision
+        known = x.part is not None and x.part.startswith("0x") and None not in numbers
+        release = f" r{str(x.variant).removeprefix('0x')}p{x.revision}" if known else ""
+        said.append(f"{len(x.processors)} x {_core_name(x)}{release}")
+    return ", ".join(said)
 
 
 def _core(core: int | None) -> str:
