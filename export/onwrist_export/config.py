@@ -1,7 +1,8 @@
 """What is trained: channels, tasks, split and budgets, read from one TOML file.
 
 `wrist-himae.toml` beside this module makes the shipped bundle; a copy of it with other
-channels, tasks or subjects trains on other recordings without touching code.
+channels, tasks or subjects trains on other recordings without touching code. A file that is
+`like` a shipped one states only what differs, as `wrist-himae-small.toml` does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -232,12 +233,27 @@ def convert_toml(text: str, kind: type[C]) -> C:
     Raises
     ------
     InputError
-        It is no TOML, or has missing, unknown or mistyped fields.
+        It is no TOML, is like none that ships, or has missing, unknown or mistyped fields.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), kind)
+        return msgspec.convert(_completed(tomllib.loads(text)), kind)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from None
+
+
+def _completed(stated: dict[str, Any]) -> dict[str, Any]:
+    """What is stated over what it is `like`; of a table, field by field."""
+    if "like" not in stated:
+        return stated
+    shipped = {path.stem: path for path in sorted(DEFAULT.parent.glob("*.toml"))}
+    like = str(stated.pop("like"))
+    if like not in shipped:
+        raise InputError(f"like = {like!r}: choose from {', '.join(shipped)}")
+    whole = _completed(tomllib.loads(shipped[like].read_text(encoding="utf-8")))
+    for name, value in stated.items():
+        both = isinstance(value, dict) and isinstance(whole.get(name), dict)
+        whole[name] = whole[name] | value if both else value
+    return whole
 
 
 def check(config: Config) -> None:

@@ -284,6 +284,20 @@ def test_a_configuration_that_cannot_be_trained_says_why(
         parse_config(changed)
 
 
+def test_a_configuration_states_only_what_differs_from_one_that_ships() -> None:
+    whole = load_config(DEFAULT)
+    small = load_config(DEFAULT.with_name("wrist-himae-small.toml"))
+    assert small.encoder.widths == (16, 32, 64, 128)
+    assert small.encoder.activation == whole.encoder.activation  # of the same table
+    assert (small.channels, small.split) == (whole.channels, whole.split)
+    twice = parse_config('like = "wrist-himae-small"\nseed = 8')
+    assert (twice.seed, twice.encoder) == (8, small.encoder)
+    with pytest.raises(InputError, match="'wrist': choose from .*wrist-himae, wrist-himae-small"):
+        parse_config('like = "wrist"')
+    with pytest.raises(InputError, match="colour"):
+        parse_config('like = "wrist-himae"\ncolour = "red"')
+
+
 def test_a_causal_encoder_needs_a_step() -> None:
     causal = DEFAULT.read_text().replace('padding = "same"', 'padding = "causal"')
     assert parse_config(causal).step_samples == 32

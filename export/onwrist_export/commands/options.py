@@ -18,7 +18,11 @@ from onwrist_export.days.config import DayConfig, load_day_config
 from onwrist_runtime.errors import InputError
 
 C = TypeVar("C", Config, DayConfig)
-SHIPPED = {"wrist-himae": windows.DEFAULT, "day-lsm2": days.DEFAULT}
+SHIPPED = {
+    "wrist-himae": windows.DEFAULT,
+    "wrist-himae-small": windows.DEFAULT.with_name("wrist-himae-small.toml"),
+    "day-lsm2": days.DEFAULT,
+}
 
 
 def positive(text: str) -> int:
@@ -53,7 +57,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="NAME_OR_TOML",
         default="wrist-himae",
-        help="channels, tasks and budgets: wrist-himae (default), day-lsm2, or a TOML file",
+        help="channels, tasks and budgets: "
+        "wrist-himae (default), wrist-himae-small, day-lsm2, or a TOML file",
     )
     parser.add_argument(
         "--step", action="store_true", help="the causal form, which streams run in steps"
