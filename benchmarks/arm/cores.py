@@ -44,7 +44,7 @@ CORES = (
 )
 CORTEX_A7 = Core("Cortex-A7", "cortex-a7", "cortex-a7", "0xc07", "0x0", bits=32)
 
-_PROCESSORS = 2  # as boards have; alone, an A55 is taken for another core
+_PROCESSORS = 2  # as boards have; where there is one, ONNX Runtime runs other kernels
 
 
 def python(

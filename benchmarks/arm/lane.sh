@@ -150,9 +150,9 @@ part() { # NAME ARGUMENTS...
         [ ! -f "${1:-}" ] || cat "$1"
     } | sha256sum)
     [ ! -e "$DIR/$name" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$recipe" ] || return 0
-    rm -rf "$WORK/part" "$stamp"
+    rm -rf "$WORK/part"
     "make_$name" "$WORK/part" "$@"
-    rm -rf "${DIR:?}/$name"
+    rm -rf "$stamp" "${DIR:?}/$name"
     mv "$WORK/part" "$DIR/$name"
     echo "$recipe" >"$stamp"
     echo "$DIR/$name: made, ${SECONDS} s since the start"
