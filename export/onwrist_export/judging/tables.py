@@ -190,7 +190,7 @@ def trials(parities: Iterable[Parity]) -> str:
                 "yes" if t.claimed else f"no: {t.reason}",
                 "" if t.off is None else str(t.off),
                 "" if t.agreement is None else f"{t.agreement.equal:.2%}",
-                "" if t.head is None or t.tail is None else f"{t.head + t.tail:,}",
+                "" if t.arena is None else f"{t.arena:,}",
                 f"{t.flash:,}",
             ]
             for t in rows

@@ -179,7 +179,7 @@ class _Case:
             with Elsewhere([python], engine, exposed) as other:
                 found = self._outputs(other.run, calls)
             with Elsewhere([python], engine, content) as other:
-                head, tail = other.head, other.tail
+                taken = {part: getattr(other, part) for part in ("arena", "head", "tail")}
         except EngineError as error:
             return replace(said, reason=str(error))
         ends = f"{said.file} in {engine} {number}", "LiteRT", False
@@ -193,8 +193,7 @@ class _Case:
             reason=reason,
             off=judged.off,
             agreement=everywhere,
-            head=head,
-            tail=tail,
+            **taken,
         )
 
     def _outputs(self, run: Run, calls: Calls) -> list[Outputs]:

@@ -24,7 +24,7 @@ from onwrist_runtime.errors import EngineError, InputError
 GUEST = Path(guest.__file__)
 # what the environment of an engine holds; tflite-runtime's can run `onwrist_runtime` too
 PACKAGES = {
-    "tflite-micro": ("--pre", "tflite-micro"),
+    "tflite-micro": ("tflite-micro==0.dev20261023182759",),
     "tflite-runtime": ("tflite-runtime==2.14.0", "numpy<2", "msgspec", "safetensors"),
 }
 
@@ -79,8 +79,9 @@ class Elsewhere:
 
     Attributes
     ----------
-    head, tail : bytes of TFLite-Micro's arena for tensors, and for what it keeps beside them;
-        None in other engines.
+    arena, head, tail : bytes of the smallest arena in which TFLite-Micro loads the model, and
+        those it then holds for tensors and for what it keeps beside them; None in other
+        engines.
 
     Raises
     ------
@@ -104,7 +105,9 @@ class Elsewhere:
         except EngineError:
             self.close()
             raise
-        self.head, self.tail = (int(told[p]) if p in told else None for p in ("head", "tail"))
+        self.arena, self.head, self.tail = (
+            int(told[part]) if part in told else None for part in ("arena", "head", "tail")
+        )
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.generic]]:
         """All outputs by name for the inputs by name."""

@@ -9,18 +9,20 @@ from stdin to stdout; `elsewhere` is the other end. What else is printed goes to
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 ARENA = 1 << 26  # bytes; far more than any of our models needs
+ALIGNMENT = 16  # of what lies in an arena
 
 Arrays = dict[str, NDArray[Any]]
 Loaded = tuple[Callable[[Arrays], Arrays], Mapping[str, int]]  # what runs it, what it tells
@@ -87,20 +89,56 @@ def tflite_micro(model: str) -> Loaded:
         made.invoke()
         return {name: made.get_output(k) for k, name in enumerate(outputs)}
 
-    return run, arena(made)
+    counted = allocations(made)
+    return run, counted | {"arena": smallest(content, sum(counted.values()))}
 
 
-def arena(interpreter: Any) -> dict[str, int]:
-    """Bytes of the arena for tensors (head) and for what the interpreter keeps (tail)."""
-    said = os.dup(2)
+@contextlib.contextmanager
+def overheard() -> Iterator[BinaryIO]:
+    """What native code prints to stderr goes to a file instead."""
+    before = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
+        try:
+            yield file
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
+def allocations(interpreter: Any) -> dict[str, int]:
+    """Bytes of the arena for tensors (head) and for what the interpreter keeps (tail)."""
+    with overheard() as file:
         interpreter.print_allocations()
-        os.dup2(said, 2)
         file.seek(0)
         text = file.read().decode()
     found = re.findall(r"Arena allocation (head|tail) (\d+) bytes", text)
     return {part: int(size) for part, size in found}
+
+
+def smallest(content: bytes, counted: int) -> int:
+    """Bytes of the smallest arena that loads: planning may need more than is then used."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    def loads(size: int) -> bool:
+        try:
+            with overheard():
+                runtime.Interpreter.from_bytes(content, arena_size=size)
+        except RuntimeError:
+            return False
+        return True
+
+    enough = -(-counted // ALIGNMENT) * ALIGNMENT + ALIGNMENT
+    short = enough - 3 * ALIGNMENT
+    while not loads(enough):
+        short, enough = enough, 2 * enough
+    while enough - short > ALIGNMENT:
+        middle = (short + enough) // 2 // ALIGNMENT * ALIGNMENT
+        if loads(middle):
+            enough = middle
+        else:
+            short = middle
+    return enough
 
 
 def onnxruntime(model: str) -> Loaded:

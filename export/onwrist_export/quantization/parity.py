@@ -162,8 +162,8 @@ class Trial:
     off : largest difference from LiteRT of the int8 outputs that are limited: what each stage
         ends with, of a day those of every layer. At most `OFF_ROUNDING_OTHERWISE`.
     agreement : with LiteRT, in all layers; None if it did not run.
-    head, tail : bytes of TFLite-Micro's tensor arena on this processor, for tensors and for
-        what the interpreter keeps beside them.
+    arena : bytes of the smallest arena in which TFLite-Micro loads it on this processor.
+    head, tail : those it then holds for tensors, and for what it keeps beside them.
     """
 
     file: str
@@ -176,6 +176,7 @@ class Trial:
     reason: str = ""
     off: int | None = None
     agreement: Agreement | None = None
+    arena: int | None = None
     head: int | None = None
     tail: int | None = None
 
