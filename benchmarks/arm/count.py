@@ -1,250 +1,266 @@
-"""Instructions of a window and of a step on emulated Arm cores, and whether outputs agree.
+"""Instructions, loads, stores and cache misses of shipped bundles on emulated Arm cores.
 
-    benchmarks/arm/root.sh
-    python benchmarks/arm/count.py BUNDLE -o benchmarks/results/arm_step
+    benchmarks/arm/lane.sh
+    python benchmarks/arm/count.py [BUNDLE ...] [-o FOLDER]
+    python benchmarks/arm/count.py --update         # the committed counts
 
-BUNDLE holds a TFLite graph of each role; two files WINDOW.tflite STEP.tflite do as well.
-Counted is every instruction from the call of LiteRT's `invoke` to its return, on one thread;
-how long they take is not told. The same stream has to give the same bytes on a core as here.
+Counted, per call and on one thread, are the graph of each role alone, INT8 and in float, in
+LiteRT and in ONNX Runtime; and of INT8 `predict`, and the push of one hop of samples up to
+its prediction. FOLDER (out/arm/counts) gets counts.json, and the blocks of code that each ran
+for the model of latencies. How long they take is not told.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import shutil
+import gzip
+import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from cores import CORES, emulate
+from cores import CORES, Core, python
+from counted import COMMITTED, SCHEMA, Count, Counted, cheaper, dearer, read
 from numpy.typing import NDArray
+from staging import check, stage
+from tables import report
 
-from onwrist.simulate import RATES, simulate
+from onwrist.bundles import SUFFIX, find
+from onwrist.files import written_beside
 from onwrist_runtime import bundle
-from onwrist_runtime.errors import OnwristError
-from onwrist_runtime.signals import resample
+from onwrist_runtime.bundle import Bundle
+from onwrist_runtime.errors import InputError, OnwristError
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.append(str(HERE.parent))
-from common import identity, listed, save, table  # noqa: E402
+from common import identity, save  # noqa: E402
 
-ROLES = ("window", "step")
-AIM = 0.25  # of the window's instructions
-EXACT = ("embedding", "next_state")
-CLOSE = 1e-5  # relative to the value or 1, for outputs that end in float functions
-SEED, STEPS = 7, 24
+ENGINES = ("litert", "onnxruntime")
+CALLS, RUNS = 5, 5
+NOTHING = 1  # the label of calls that do nothing, as in guest.py
+COLUMNS = ("instructions", "loads", "stores", "l1d_misses", "l1i_misses", "l2_misses")
 
-Arrays = Mapping[str, NDArray[np.generic]]
+# KiB x ways of the first data, the first instruction and the second cache, with lines of 64
+# bytes: Arm's technical reference manuals of the cores (DDI 0500, 100442, 100095, 100798),
+# where these leave a choice that of BCM2837, BCM2711 and BCM2712. No second cache of a watch's
+# A55 is published; 128 is the middle of the three that Arm offers.
+CACHES = {
+    "Cortex-A53": ("32x4", "32x2", "512x16"),
+    "Cortex-A55": ("32x4", "32x4", "128x4"),
+    "Cortex-A72": ("32x2", "48x3", "1024x16"),
+    "Cortex-A76": ("64x4", "64x4", "512x8"),
+}
 
-
-@dataclass(frozen=True)
-class Count:
-    """Instructions of the calls of one graph on one core."""
-
-    core: str
-    role: str
-    calls: int
-    median: float
-    least: float
-    most: float
+Regions = Mapping[tuple[str, str], NDArray[np.float64]]  # (calls, columns) by bundle and role
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """One output of all calls of a graph, on a core and on this machine."""
+class Run:
+    """One process on an emulated core: what it calls, and what is watched besides."""
 
-    core: str
-    output: str
-    calls: int
-    identical: int
-    difference: float
-    relative: float
-
-    @property
-    def holds(self) -> bool:
-        """To the byte what a stream carries on, closely what ends in float functions."""
-        if self.output.endswith(EXACT):
-            return self.identical == self.calls
-        return self.relative <= CLOSE
+    core: Core
+    engine: str
+    precision: str
+    what: str
+    caches: bool = False
+    blocks: Path | None = None  # the folder for them
 
 
-def stage(paths: Sequence[Path], work: Path) -> tuple[str, tuple[str, ...], float]:
-    """Put a graph of each role into `work`: what they are, their channels and their rate."""
-    if len(paths) == len(ROLES):
-        for role, path in zip(ROLES, paths, strict=True):
-            shutil.copy(path, work / f"{role}.tflite")
-        hashes = [hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in paths]
-        return f"window sha256 {hashes[0]}, step sha256 {hashes[1]}", tuple(RATES), 25.0
-    opened = bundle.read(paths[0])
-    files = {g.role: g.file for g in opened.manifest.graphs if g.format == "tflite"}
-    for role in ROLES:
-        if role not in files:
-            raise ValueError(f"{paths[0]} has no TFLite {role}")
-        (work / f"{role}.tflite").write_bytes(opened.members[files[role]])
-    names = tuple(channel.name for channel in opened.manifest.channels)
-    return identity(opened), names, opened.manifest.rate
+def count(
+    lane: Path, bundles: Sequence[Bundle], blocks: Path | None = None, gate: bool = False
+) -> list[Count]:
+    """Count bundles on every core; what a gate needs is INT8 graphs alone, run once.
+
+    Raises
+    ------
+    FileNotFoundError
+        The lane is not there.
+    subprocess.CalledProcessError
+        A guest failed, as where an engine does not give the bundle's golden numbers.
+    """
+    if not (lane / "count.so").exists():
+        raise FileNotFoundError(f"{lane} has no count.so: make it by benchmarks/arm/lane.sh")
+    runs = []
+    for core in CORES:
+        for engine in ENGINES:
+            runs.append(
+                Run(
+                    core,
+                    engine,
+                    "int8",
+                    "graphs" if gate else "proof,graphs,calls",
+                    blocks=blocks,
+                )
+            )
+            if not gate:
+                runs += [Run(core, engine, "int8", "graphs")] * (RUNS - 1)
+                runs += [
+                    Run(core, engine, "fp32", "graphs", blocks=blocks),
+                    Run(core, engine, "int8", "graphs,calls", caches=True),
+                    Run(core, engine, "fp32", "graphs", caches=True),
+                ]
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        stage(bundles, work, sorted({run.precision for run in runs}))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            found = []
+            for regions in pool.map(lambda run: regions_of(lane, work, run), runs):
+                found.append(regions)
+                print(f"\r{len(found)} of {len(runs)} runs", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return merged(runs, found)
 
 
-def stream(channels: Sequence[str], rate: float, points: int) -> dict[str, NDArray[np.float32]]:
-    """A simulated wrist with gaps (C, points), and its baseline so far (C, points, 3)."""
-    if unknown := set(channels) - set(RATES):
-        raise ValueError(f"no simulated channel {', '.join(sorted(unknown))}")
-    signals = simulate(points / rate + 2, SEED).signals
-    rows = [resample(signals[name], rate, 1, points) for name in channels]
-    arrived = np.random.default_rng(SEED).random((len(rows), points // 16 + 1)) > 0.15
-    observed = np.stack([row for _, row in rows]) & arrived.repeat(16, 1)[:, :points]
-    values = np.where(observed, np.stack([row for row, _ in rows]), 0).astype(np.float32)
-    seen = observed.cumsum(1)
-    count = np.maximum(seen, 1)
-    mean = values.cumsum(1, np.float64) / count
-    square = np.square(values, dtype=np.float64).cumsum(1) / count
-    scale = np.sqrt(np.maximum(square - mean**2, 0))
-    known = np.where(seen >= 10 * rate, 1, 0)
-    baseline = np.stack([mean * known, scale * known, known], 2)
+def regions_of(lane: Path, work: Path, run: Run) -> Regions:
+    """What each call of a run executes, less what a call that does nothing does."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, blocks = Path(folder) / "out", Path(folder) / "blocks"
+        plugin = f"{lane.resolve() / 'count.so'},out={out}"
+        if run.blocks:
+            plugin += f",blocks={blocks}"
+        if run.caches:
+            plugin += "".join(
+                f",{cache}={size}"
+                for cache, size in zip(("l1d", "l1i", "l2"), CACHES[run.core.name], strict=True)
+            )
+        guest = [HERE / "guest.py", run.what, run.engine, work / run.precision]
+        done = python(
+            lane,
+            run.core,
+            *guest,
+            work / "inputs.npz",
+            str(CALLS),
+            paths=[ROOT / "runtime", ROOT / "sdk"],
+            plugin=plugin,
+        )
+        labels = {int(k): tuple(v) for k, v in json.loads(done.stdout).items()}
+        lines = np.loadtxt(out, dtype=np.float64, ndmin=2)
+        if run.blocks:
+            split_blocks(blocks, labels, run)
+    nothing = np.median(lines[lines[:, 0] == NOTHING, 1:], axis=0)
     return {
-        "values": values,
-        "observed": observed.astype(np.float32),
-        "baseline": baseline.astype(np.float32),
+        region: lines[lines[:, 0] == label, 1:] - nothing for label, region in labels.items()
     }
 
 
-def feed(work: Path, channels: Sequence[str], rate: float) -> None:
-    """Write inputs.npz: the steps of one stream, and every window that ends with one."""
-    inputs = {}
-    for role in ROLES:
-        details = Interpreter(str(work / f"{role}.tflite")).get_input_details()
-        inputs[role] = {detail["name"]: tuple(detail["shape"]) for detail in details}
-    points = {role: int(inputs[role]["values"][2]) for role in ROLES}
-    whole = stream(channels, rate, STEPS * points["step"])
-    fed = {}
-    for role in ROLES:
-        first = range(0, STEPS * points["step"] - points[role] + 1, points["step"])
-        for name in inputs[role].keys() - {"state"}:
-            if name not in whole:
-                raise ValueError(f"the {role} takes {name!r}, which is not simulated")
-            parts = [whole[name][:, start : start + points[role]] for start in first]
-            if name == "baseline":
-                parts = [part[:, -1] for part in parts]
-            if parts[0].shape != inputs[role][name][1:]:
-                raise ValueError(f"the {role} takes {name!r} as {inputs[role][name]}")
-            fed[f"{role}/{name}"] = np.stack(parts)[:, np.newaxis]
-    np.savez(work / "inputs.npz", **fed)
+def split_blocks(blocks: Path, labels: Mapping[int, tuple[str, ...]], run: Run) -> None:
+    """Write the blocks of each region to a file of its own, less those of doing nothing."""
+    executed: dict[int, Counter[str]] = {}
+    for line in blocks.read_text().splitlines():
+        label, executions, code = line.split(" ", 2)
+        executed.setdefault(int(label), Counter())[code] += int(executions)
+    assert run.blocks is not None
+    for label, (name, role) in labels.items():
+        path = run.blocks / f"{name}.{role}.{run.precision}.{run.engine}.{run.core.name}.blocks"
+        own = executed[label] - executed[NOTHING]  # as many calls
+        with written_beside(path) as beside:
+            beside.write_text("".join(f"{label} {n} {code}\n" for code, n in own.items()))
 
 
-def counts(core: str, regions: Mapping[str, Sequence[int]]) -> Iterator[Count]:
-    """The calls of each role, without what a region with nothing in it has."""
-    nothing = statistics.median(regions["nothing"])
-    for role in ROLES:
-        calls = [instructions - nothing for instructions in regions[role]]
-        yield Count(core, role, len(calls), statistics.median(calls), min(calls), max(calls))
-
-
-def agreements(core: str, here: Arrays, there: Arrays) -> Iterator[Agreement]:
-    """Every output of a core against that of this machine."""
-    for name, expected in here.items():
-        identical = [
-            a.tobytes() == b.tobytes() for a, b in zip(expected, there[name], strict=True)
-        ]
-        apart = np.abs(expected.astype(np.float64) - there[name])
-        relative = apart / np.maximum(np.abs(expected), 1)
-        largest = float(apart.max()), float(relative.max())
-        yield Agreement(core, name, len(identical), sum(identical), *largest)
-
-
-def litert(site: Path | None = None) -> str:
-    """Which LiteRT is installed, here or in a folder of wheels."""
-    path = sys.path if site is None else [str(site)]
-    return next(iter(distributions(name="ai-edge-litert", path=path))).version
-
-
-def report(counted: Sequence[Count], agreed: Sequence[Agreement]) -> str:
-    """Both tables in Markdown."""
-    rows = []
-    for window, step in zip(counted[::2], counted[1::2], strict=True):
-        ratio = step.median / window.median
-        cells = [
-            cell
-            for count in (window, step)
-            for cell in (
-                f"{count.median / 1e3:.0f}k",
-                f"{count.least / 1e3:.1f}k to {count.most / 1e3:.1f}k",
+def merged(runs: Sequence[Run], found: Sequence[Regions]) -> list[Count]:
+    """A count of each region, from all runs that called it."""
+    medians: dict[tuple[str, ...], list[NDArray[np.float64]]] = {}
+    watched: dict[tuple[str, ...], NDArray[np.float64]] = {}
+    for run, regions in zip(runs, found, strict=True):
+        for region, calls in regions.items():
+            key = (*region, run.precision, run.engine, run.core.name)
+            if run.caches:
+                watched[key] = np.median(calls, axis=0)
+            else:
+                medians.setdefault(key, []).append(np.median(calls, axis=0))
+    counts = []
+    for key, each in medians.items():
+        instructions = [float(run[0]) for run in each]
+        others = watched.get(key, np.zeros(len(COLUMNS)))[1:]
+        counts.append(
+            Count(
+                *key,
+                calls=CALLS,
+                runs=len(each),
+                instructions=round(statistics.median(instructions)),
+                least=round(min(instructions)),
+                most=round(max(instructions)),
+                **{k: round(float(v)) for k, v in zip(COLUMNS[1:], others, strict=True)},
             )
-        ]
-        verdict = "reached" if ratio <= AIM else "missed"
-        rows.append([window.core, *cells, f"{ratio:.3f}", verdict])
-    header = ["core", "window", "of all calls", "step", "of all calls"]
-    header += ["step / window", f"at most {AIM}"]
-    text = table(header, rows)
-    rows = []
-    for output in dict.fromkeys(each.output for each in agreed):
-        cores = [each for each in agreed if each.output == output]
-        found = [
-            f"{each.identical} of {each.calls}, "
-            + (f"{each.difference:.1e} apart" if each.difference else "nothing apart")
-            + ("" if each.holds else ": too far")
-            for each in cores
-        ]
-        rows.append([output, *found])
-    header = ["calls identical", *(core.name for core in CORES)]
-    return f"{text}\n{table(header, rows)}"
+        )
+    return counts
+
+
+def conditions(lane: Path, bundles: Sequence[Bundle]) -> dict[str, str]:
+    """What was counted, by what, and how."""
+    found = {d.name: d.version for d in distributions(path=[str(lane / "site")])}
+    with gzip.open(lane / "host/usr/share/doc/qemu-user/changelog.Debian.gz", "rt") as changes:
+        version = changes.readline().split()[1].strip("()")
+    caches = (f"{core} {' '.join(sizes)}" for core, sizes in CACHES.items())
+    return {
+        "bundles": "; ".join(map(identity, bundles)),
+        "date": time.strftime("%Y-%m-%d"),
+        "engines": f"LiteRT {found['ai-edge-litert']}, ONNX Runtime {found['onnxruntime']}, "
+        "one thread; Python 3.11 in `predict` and `push`",
+        "emulator": f"QEMU {version} in user mode; Cortex-A55 is a Cortex-A76 by another name",
+        "caches": f"KiB x ways of L1D, L1I and L2: {', '.join(caches)}; the least recently "
+        "used line goes, nothing is prefetched",
+        "counted": f"medians of {CALLS} warm calls from Python, less a call that does nothing",
+    }
+
+
+def opened(names: Sequence[str]) -> list[Bundle]:
+    """The bundles of these names or paths, or all that ship.
+
+    Raises
+    ------
+    OnwristError
+        One cannot be opened, or cannot be counted.
+    """
+    paths = [find(name) for name in names] or sorted(find().parent.glob(f"*{SUFFIX}"))
+    bundles = [bundle.read(path) for path in paths]
+    for each in bundles:
+        check(each)
+    if len({each.manifest.name for each in bundles}) < len(bundles):
+        raise InputError("two of these bundles have one name: count one after the other")
+    return bundles
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("graphs", nargs="+", type=Path, metavar="BUNDLE", help="or two .tflite")
-    parser.add_argument("--root", type=Path, default=Path("out/arm"), help="made by root.sh")
-    parser.add_argument(
-        "-o", "--output", type=Path, help="write OUTPUT.md and OUTPUT.json as well"
-    )
+    parser.add_argument("bundles", nargs="*", metavar="BUNDLE", help="all that ship if none")
+    parser.add_argument("--lane", type=Path, default=Path("out/arm"), help="made by lane.sh")
+    parser.add_argument("-o", "--output", type=Path, default=Path("out/arm/counts"))
+    parser.add_argument("--update", action="store_true", help="rewrite the committed counts")
     arguments = parser.parse_args()
-    lane, guest = arguments.root.resolve(), HERE / "guest.py"
-    if len(arguments.graphs) > len(ROLES) or not (lane / "count.so").exists():
-        parser.error(f"give one bundle or two graphs; {lane} is made by {HERE.name}/root.sh")
-    counted: list[Count] = []
-    agreed: list[Agreement] = []
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        try:
-            what, channels, rate = stage(arguments.graphs, work)
-            feed(work, channels, rate)
-        except (OnwristError, OSError, ValueError) as error:
-            print(f"count: error: {error}", file=sys.stderr)
-            return 2
-        subprocess.run([sys.executable, guest, work, work / "here.npz"], check=True)
-        with np.load(work / "here.npz") as given:
-            here = dict(given)
-        for core in CORES:
-            there, regions = emulate(lane, core, guest, work)
-            counted += counts(core.name, regions)
-            agreed += agreements(core.name, here, there)
-    conditions = {
-        "graphs": what,
-        "date": time.strftime("%Y-%m-%d"),
-        "engine": f"LiteRT {litert(lane / 'site')} on cores, {litert()} here, one thread",
-        "emulator": "QEMU 7.2 in user mode; Cortex-A55 is Cortex-A76 under an A55's name",
-        "counted": "instructions of `invoke`, called from Python (about 1.5k of them); medians",
-        "compared": f"{STEPS} steps of a simulated stream with gaps, on a core and on x86-64",
-    }
-    tables = report(counted, agreed)
-    text = f"# Instructions of a step on Arm\n\n{listed(conditions)}\n{tables}"
+    if arguments.update and arguments.bundles:
+        parser.error("--update counts all bundles that ship: name none")
+    try:
+        bundles = opened(arguments.bundles)
+        before = read(COMMITTED).counts if COMMITTED.exists() else ()
+        counts = count(arguments.lane, bundles, blocks=arguments.output)
+    except (FileNotFoundError, OnwristError) as error:
+        print(f"count: error: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        print(f"count: error: {error.stderr.strip().rpartition(chr(10))[2]}", file=sys.stderr)
+        return 1
+    result = Counted(SCHEMA, conditions(arguments.lane, bundles), tuple(counts))
+    with written_beside(arguments.output / "counts.json") as beside:
+        beside.write_text(json.dumps([asdict(each) for each in counts], indent=1) + "\n")
+    text = report(result)
     print(text)
-    if arguments.output:
-        record = {
-            "conditions": conditions,
-            "counts": [asdict(count) for count in counted],
-            "agreements": [asdict(each) for each in agreed],
-        }
-        save(arguments.output, text, record)
-    return 0 if all(each.holds for each in agreed) else 1
+    for line in [*dearer(before, counts), *cheaper(before, counts)]:
+        print(line, file=sys.stderr)
+    if arguments.update:
+        save(COMMITTED.with_suffix(""), text, asdict(result))
+    return 0
 
 
 if __name__ == "__main__":
