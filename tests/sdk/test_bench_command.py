@@ -93,6 +93,25 @@ def test_a_run_reports_every_call_of_a_bundle(tmp_path: Path, name: str, engine:
     assert any("too few calls" in x for x in found.verdict.reasons)
 
 
+@pytest.mark.parametrize(
+    ("fixture", "calls"),
+    [
+        ("toy_bundle", 3),  # windows only
+        ("toy_tflite_bundle", 3),
+        ("step_bundle", 4),
+        ("step_tflite_bundle", 4),
+        ("day_tflite_bundle", 3),
+    ],
+)
+def test_any_bundle_is_measured(
+    tmp_path: Path, fixture: str, calls: int, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(fixture)
+    found = measured(tmp_path / "report.json", "--bundle", path)
+    assert len({x.what for x in found.series}) == calls
+    assert found.model.sha256 == bundles.read(path).hash
+
+
 def test_json_and_the_file_are_the_same(quick: Path, capsys: Capture) -> None:
     assert bench("--show", quick, "--json") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(quick.read_bytes())

@@ -6,7 +6,6 @@ be read as well.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import struct
@@ -65,11 +64,13 @@ def machine_of(root: Path = ROOT) -> Machine:
 
 def versions(engine: str) -> dict[str, str]:
     """Of Python and of the packages that decide a figure."""
+    from importlib import metadata  # it loads the modules of mail, sockets among them
+
     found = {"Python": platform.python_version()}
     for package in ("onwrist", "numpy", PACKAGES[engine]):
         try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
             found[package] = "unknown"  # runs from its folder, without being installed
     return found
 

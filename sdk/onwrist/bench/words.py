@@ -68,7 +68,7 @@ def time(value_us: float | None, unit: Unit) -> str:
 def conditions(report: Report) -> list[tuple[str, str]]:
     """What and on what, by name."""
     machine, plan = report.machine, report.plan
-    rows = [
+    return [
         ("board", machine.board or "not known"),
         ("processor", _revisions(machine.cores) or "not known"),
         ("for INT8", ", ".join(machine.features) or "nothing that is known"),
@@ -86,7 +86,6 @@ def conditions(report: Report) -> list[tuple[str, str]]:
         ("load", _load(report)),
         ("power", _power(report)),
     ]
-    return rows
 
 
 def cold(report: Report) -> list[tuple[str, str]]:
@@ -97,7 +96,7 @@ def cold(report: Report) -> list[tuple[str, str]]:
     parts = [f"import {_ms(imports)}"] if imports else []
     parts += [f"load and proof {_ms(loads)}", f"first window {_ms(firsts)}"]
     said = ", ".join(parts)
-    said += f" (median of {len(starts)})" if len(starts) > 1 else f" ({report.cold.reason})"
+    said += f" ({report.cold.reason or f'median of {len(starts)}'})"
     added = [
         x.resident_bytes - x.resident_before_bytes
         for x in starts
@@ -136,7 +135,7 @@ def printable(text: str) -> str:
 
 def summary(report: Report) -> str:
     """All of it for a terminal."""
-    head = [["", *COLUMNS]]
+    head = ["", *COLUMNS]
     unit = unit_of(x.p50_us for x in report.series)
     rows = [[f"{LABELS[x.what]}, {x.mode}", *row(x, unit)] for x in report.series]
     facts = [*conditions(report), *cold(report), *outputs(report), *counted(report)]
@@ -147,7 +146,7 @@ def summary(report: Report) -> str:
             *(f"note: {note}" for note in report.verdict.notes),
             "",
             f"{unit}, {report.tier}",
-            *columns([*head, *rows]),
+            *columns([head, *rows]),
             "",
             *(f"{name:<12}  {value}" for name, value in facts),
         ]
