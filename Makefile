@@ -1,5 +1,6 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
 # make check: lint and types.
+# make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
 # make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew.
 PYTHON ?= python3
 VENV := .venv
@@ -13,7 +14,7 @@ NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check bundle day-bundle days notes benchmarks clean
+.PHONY: demo test check counts bundle day-bundle days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -25,6 +26,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+counts: $(VENV)/.dev
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm
+	$(BIN)/python benchmarks/arm/count.py --lane $(OUT)/arm -o $(OUT)/arm/counts --update
 
 bundle: $(VENV)/.dev
 	$(BIN)/onwrist-export pretrain $(DATA) -o $(OUT)/pretrained.safetensors
