@@ -20,7 +20,7 @@ from day_speed import models, predictions, report
 from day_speed.models import Made
 from day_speed.report import SHIPPED, GraphCall
 from day_speed.timing import CALLS, Measured, measure, say
-from race import UNCOUNTED
+from turns import UNCOUNTED
 
 import onwrist
 from onwrist.bundles import find

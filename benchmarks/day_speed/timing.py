@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from race import IDLE, race, resampled_medians
+from turns import IDLE, race, resampled_medians
 
 Call = Callable[[], object]
 

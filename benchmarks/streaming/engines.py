@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from common import inputs
 from numpy.typing import NDArray
-from race import CALLS, IDLE, race, resampled_medians
+from turns import CALLS, IDLE, race, resampled_medians
 
 import onwrist
 from onwrist_runtime.engines import OnnxRuntime, TFLite, open_engine, steps, usable

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from race import CALLS, IDLE, UNCOUNTED
+from turns import CALLS, IDLE, UNCOUNTED
 
 import onwrist
 from onwrist_runtime import arrivals

@@ -1,0 +1,1 @@
+"""What race.py is made of: environments and models of peers, their processes, the report."""
