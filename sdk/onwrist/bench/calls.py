@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onwrist.bench.report import What
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.engines import open_engine, steps
+from onwrist_runtime.errors import EngineError
 from onwrist_runtime.interpreters import Engine
 from onwrist_runtime.manifest import CLOCK, NEXT_STATE, STATE, Channel, Role
 from onwrist_runtime.model import Model
@@ -110,7 +111,13 @@ class _Clocked:
 
 
 class Pushes:
-    """A stream that is given one hop of samples at a time, each sensor with one push."""
+    """A stream that is given one hop of samples at a time, each sensor with one push.
+
+    Raises
+    ------
+    EngineError
+        A hop does not give one prediction.
+    """
 
     def __init__(self, model: Model) -> None:
         self._engines: list[_Clocked] = []
@@ -125,6 +132,8 @@ class Pushes:
         window = model.window_samples / model.rate
         for _ in range(2 * int(np.ceil(window / self._stream.hop))):
             self.turn()
+        if self.turn() is None:
+            raise EngineError(f"a stream of {model.name} does not give one prediction a hop")
 
     def turn(self) -> Timed | None:
         """Push the next hop; None if it gave no prediction, or more than one."""
