@@ -1,5 +1,5 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
-# make check: lint and types.
+# make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
 # make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew.
 PYTHON ?= python3
@@ -14,13 +14,18 @@ NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check counts bundle day-bundle days notes benchmarks clean
+.PHONY: demo test test-arm check counts bundle day-bundle days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
+test-arm: $(VENV)/.dev
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm
+	ONWRIST_ARM=$(OUT)/arm $(BIN)/python -m pytest tests/arm
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
