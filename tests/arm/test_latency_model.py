@@ -1,0 +1,144 @@
+"""The latency model: tables and counts in, milliseconds with an interval out, without a lane."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.append(str(REPOSITORY / "benchmarks/arm"))
+sys.path.append(str(REPOSITORY / "benchmarks"))
+from latency import fit, report
+from latency.blocks import Block, hottest, instructions, parse_blocks
+from latency.fit import Board, Count, Estimate, Model, Row
+from latency.mca import Cycles, ModelError, Tools
+
+NOP, RET = "1f2003d5", "c0035fd6"
+PI = Board("a Pi", "Cortex-A53", "Cortex-A53", 1.0, 2000)
+
+ratios = st.floats(0.3, 3)
+times = st.floats(0.1, 1000)
+
+
+def rows(factor: float, exposed: float, boards: dict[str, float]) -> list[Row]:
+    """Times of boards that the model explains, but for a factor of each."""
+    made = []
+    for board, off in boards.items():
+        for number, memory in enumerate((0.0, 5.0, 40.0)):
+            ms = off * (factor * 10 + exposed * memory)
+            made.append(Row(board, "Cortex-A53", f"net{number}", ms, 10.0, 8.0, memory))
+    return made
+
+
+def test_blocks_are_counted_by_label() -> None:
+    counted = parse_blocks([f"1 5 2 {NOP}{RET}", f"2 7 1 {NOP}", f"1 1 2 {NOP}{RET}"], 1)
+    assert counted == Counter({Block(2, NOP + RET): 6})
+    assert instructions(counted) == 12
+
+
+@pytest.mark.parametrize(
+    "line", ["", "1 2 3", f"1 5 3 {NOP}", f"1 0 1 {NOP}", "1 1 1 xyzzyxyz", f"1 1 1 {NOP} 1"]
+)
+def test_what_is_not_a_block_is_refused_by_its_line(line: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2 is not of count\.c's blocks"):
+        parse_blocks([f"1 1 1 {NOP}", line])
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 10**9)), min_size=1), st.floats(0, 1)
+)
+def test_hottest_blocks_hold_the_share_and_none_could_be_spared(
+    sizes: list[tuple[int, int]], share: float
+) -> None:
+    counted = Counter({Block(n, f"{i}"): times for i, (n, times) in enumerate(sizes)})
+    kept = hottest(counted, share)
+    wanted = share * instructions(counted)
+    assert instructions(kept) >= wanted * (1 - 1e-12)
+    if kept:
+        least = min(block.instructions * times for block, times in kept.items())
+        assert instructions(kept) - least < wanted * (1 + 1e-12)
+
+
+def test_without_llvm_it_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"lane\.sh"):
+        Tools(tmp_path, tmp_path / "memory").cycles(Counter({Block(1, NOP): 1}), "cortex-a55")
+
+
+@given(ratios, st.sampled_from([0.0, 0.2, 0.56, 1.0]))
+def test_fit_finds_the_factor_and_what_memory_costs(factor: float, exposed: float) -> None:
+    model = fit.fit(rows(factor, exposed, {"one": 1, "other": 1}))
+    assert model.factors["Cortex-A53"] == pytest.approx(factor, rel=1e-6)
+    assert model.exposed == pytest.approx(exposed)
+    assert model.sigma == pytest.approx(0, abs=1e-6)
+
+
+@given(ratios)
+def test_a_board_left_out_shows_its_whole_error(off: float) -> None:
+    errors = fit.left_out(rows(1.5, 0.0, {"a": 1, "b": 1, "odd": off}), fit.board_of, 0.0)
+    assert errors["odd"] == pytest.approx([math.log(off)] * 3, abs=1e-6)
+
+
+def test_a_board_alone_of_its_core_is_not_called_tested() -> None:
+    assert fit.left_out(rows(1.0, 0.5, {"alone": 1}), fit.board_of, 0.5) == {}
+
+
+@given(times, times, st.floats(0, 1e6))
+def test_more_cycles_or_misses_never_get_faster(
+    cycles: float, more: float, misses: float
+) -> None:
+    model = Model({"Cortex-A53": 1.2}, {"Cortex-A53": 1.3}, 0.5, 0.15, 0.3)
+    less = model.estimate(PI, Count("Cortex-A53", "", 1, cycles, misses))
+    slower = model.estimate(PI, Count("Cortex-A53", "", 1, cycles + more, misses + more))
+    assert less.low < less.p50 < less.high
+    assert slower.p50 > less.p50
+
+
+def test_memory_is_read_at_twice_the_rate_of_copying() -> None:
+    assert PI.memory(Count("Cortex-A53", "", 0, 0, 1e6)) == pytest.approx(64e6 / 4e9 * 1e3)
+
+
+def test_every_published_time_has_its_board_and_every_device_a_factor() -> None:
+    model = fit.fit(fit.read_rows())
+    assert {row.core for row in fit.read_rows()} >= {d.core for d in fit.read_devices()}
+    assert all(0.5 < factor < 2 for factor in model.factors.values())
+
+
+def test_blocks_tell_more_than_the_number_of_instructions() -> None:
+    model = fit.fit(fit.read_rows())
+    assert model.sigma < model.sigma_plain
+
+
+def test_a_phone_with_another_engine_is_within_the_interval() -> None:
+    model = fit.fit(fit.read_rows())
+    held = [h for h in fit.validate(model) if h.board.name.startswith("Pixel 4")]
+    assert [h.estimate.low < h.published < h.estimate.high for h in held] == [True]
+
+
+@pytest.mark.parametrize(("high", "words"), [(0.99, report.SUB), (1.01, "modelled")])
+def test_sub_millisecond_is_said_of_whole_intervals_only(high: float, words: str) -> None:
+    count = report.Counted(
+        "b", "step", "int8", "litert", "Cortex-A53", Count("", "", 1, 1, 0), Cycles(1, 1, 0)
+    )
+    estimate = Estimate(0.5, 0.3, high)
+    assert report.Prediction("watch", count, estimate, estimate, 0.1).verdict == words
+
+
+def test_counts_and_blocks_of_different_runs_are_refused(tmp_path: Path) -> None:
+    record = {"bundle": "b", "role": "step", "precision": "int8", "engine": "litert"}
+    record |= {"core": "Cortex-A53", "calls": 5, "instructions": 1000, "l2_misses": 0}
+    (tmp_path / "counts.json").write_text(json.dumps([record]))
+    (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
+    with pytest.raises(ValueError, match="count both anew"):
+        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
+
+
+def test_a_folder_without_counts_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"count\.py"):
+        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
