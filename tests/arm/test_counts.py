@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import msgspec
@@ -16,23 +16,25 @@ from machines import ARM, REPOSITORY
 
 sys.path.append(str(REPOSITORY / "benchmarks/arm"))
 import count as command
-from counted import COMMITTED, SCHEMA, Count, Counted, cheaper, dearer, read
+import runs
+from counted import COMMITTED, SCHEMA, UPDATE, Count, Counted, cheaper, dearer, read
 from tables import report
 
 from onwrist_runtime.errors import InputError
 
+_REST = {field.name: 1 for field in fields(Count)[5:]}
 STEP = Count(
-    "wrist", "step", "int8", "litert", "Cortex-A53", 5, 5, 1000, 999, 1001, 0, 0, 0, 0, 0
+    *("wrist", "step", "int8", "litert", "Cortex-A53"), **_REST | {"instructions": 1000}
 )
 
 
 def test_no_graph_of_a_shipped_bundle_executes_more_than_was_committed(lane: Path) -> None:
     before = read(COMMITTED).counts
-    now = command.count(lane, command.opened([]), gate=True)
+    now = runs.count(lane, command.opened([]), runs.gate_runs())
     for hint in cheaper(before, now):
-        warnings.warn(f"{hint}; commit it by {command.UPDATE}", stacklevel=1)
+        warnings.warn(f"{hint}; commit it by {UPDATE}", stacklevel=1)
     found = dearer(before, now)
-    assert not found, "\n".join([*found, f"If it has to be so: {command.UPDATE}."])
+    assert not found, "\n".join([*found, f"If it has to be so: {UPDATE}."])
 
 
 def test_committed_counts_are_of_every_engine_core_and_shipped_bundle() -> None:
@@ -40,7 +42,7 @@ def test_committed_counts_are_of_every_engine_core_and_shipped_bundle() -> None:
     keys = {count.key for count in counts}
     for shipped in command.opened([]):
         for core in ARM:
-            for engine in command.ENGINES:
+            for engine in runs.ENGINES:
                 for role in ("predict", "push"):
                     assert (shipped.manifest.name, role, "int8", engine, core) in keys
     assert all(count.loads and count.stores for count in counts)
@@ -85,14 +87,18 @@ def test_a_file_of_counts_is_read_as_it_was_written_and_no_other_is(tmp_path: Pa
 
 
 def test_counts_are_medians_of_runs_and_caches_come_from_the_run_that_watched_them() -> None:
-    core = command.CORES[0]
-    run = command.Run(core, "litert", "int8", "graphs")
+    core = runs.CORES[0]
+    run = runs.Run(core, "litert", "int8", "graphs")
     calls = [np.full((5, 6), n, float) for n in (10, 30, 20)]
     watched = np.arange(30.0).reshape(5, 6)
-    runs = [run, run, run, replace(run, caches=True)]
-    (made,) = command.merged(runs, [{("wrist", "step"): each} for each in [*calls, watched]])
-    assert (made.instructions, made.least, made.most, made.runs) == (20, 10, 30, 3)
-    assert (made.loads, made.stores, made.l2_misses) == (13, 14, 17)
+    each_run = [run, run, run, replace(run, caches=True)]
+    found = [
+        runs.Regions({("wrist", "step"): each}, np.arange(6.0)) for each in [*calls, watched]
+    ]
+    found[0] = replace(found[0], nothing=np.full(6, 1.0))
+    (made,) = runs.merged(each_run, found)
+    assert (made.instructions, made.least, made.most, made.runs) == (20, 9, 30, 3)
+    assert (made.loads, made.stores, made.l2_misses) == (12, 12, 12)
 
 
 def test_blocks_are_those_of_a_region_less_those_of_a_call_that_does_nothing(
@@ -100,8 +106,8 @@ def test_blocks_are_those_of_a_region_less_those_of_a_call_that_does_nothing(
 ) -> None:
     blocks = tmp_path / "blocks"
     blocks.write_text("1 5 1 aa\n2 7 1 aa\n2 40 2 bbbb\n3 5 1 aa\n3 8 1 cc\n")
-    run = command.Run(command.CORES[0], "litert", "int8", "graphs", blocks=tmp_path)
-    command.split_blocks(blocks, {2: ("wrist", "step"), 3: ("wrist", "window")}, run)
+    run = runs.Run(runs.CORES[0], "litert", "int8", "graphs", blocks=tmp_path)
+    runs.split_blocks(blocks, {2: ("wrist", "step"), 3: ("wrist", "window")}, run)
     step = tmp_path / "wrist.step.int8.litert.Cortex-A53.blocks"
     assert step.read_text() == "2 2 1 aa\n2 40 2 bbbb\n"
     window = tmp_path / "wrist.window.int8.litert.Cortex-A53.blocks"

@@ -1,4 +1,4 @@
-"""The latency model: tables and counts in, milliseconds with an interval out, without a lane."""
+"""The latency model: tables and counts in, milliseconds with an interval out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from machines import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.append(str(REPOSITORY / "benchmarks/arm"))
 sys.path.append(str(REPOSITORY / "benchmarks"))
 from latency import fit, report
