@@ -24,6 +24,7 @@ class Core:
     cpu : QEMU 10's name of it.
     counted : QEMU 7.2's name of it, or of one with the same instructions.
     part, variant : what Linux tells of it, and QEMU 7.2 has to be told.
+    bits : 64, or 32.
     """
 
     name: str

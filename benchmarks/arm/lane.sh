@@ -14,6 +14,7 @@
 #   DIR/site        aarch64 wheels: the engines, and what the runtime imports
 #   DIR/armhf       32-bit Arm: the same as root, and Debian's NumPy
 #   DIR/site-armhf  armv7 wheels; msgspec, of which there is none, is compiled by Debian's gcc
+#   DIR/llvm        LLVM 19 (Apache-2.0 with exceptions): llvm-mca, for model.py
 #   DIR/count.so    count.c, compiled here
 set -euo pipefail
 
@@ -104,6 +105,8 @@ make_qemu() {
 
 make_host() { unpack "$1" amd64 qemu-user; }
 
+make_llvm() { unpack "$1" amd64 llvm-19; }
+
 make_root() { unpack "$1" arm64 python3.11-minimal libpython3.11-stdlib libstdc++6; }
 
 make_site() {
@@ -162,7 +165,7 @@ part() { # NAME ARGUMENTS...
 command -v apt-get >/dev/null || fail "there is no apt-get: the lane needs Debian 12"
 command -v gcc >/dev/null || fail "there is no gcc; on Debian: apt-get install gcc libc6-dev"
 "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip; give PYTHON=..."
-mkdir -p "$STAMPS" 2>/dev/null || fail "cannot write to $DIR"
+mkdir -p "$STAMPS" 2>/dev/null && [ -w "$DIR" ] || fail "cannot write to $DIR"
 exec 9>"$DIR/.lock"
 flock 9 # a second call waits and finds it made
 rm -rf "$WORK"
@@ -171,6 +174,7 @@ trap 'rm -rf "$WORK"' EXIT
 
 part qemu
 part host
+part llvm
 part root
 part site "$NUMPY" "$MSGSPEC" "$SAFETENSORS" "${LITERT[@]}" "$ONNXRUNTIME"
 part armhf
