@@ -24,7 +24,7 @@ test: $(VENV)/.dev
 
 # What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
 test-arm: $(VENV)/.dev
-	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site armhf site-armhf count.so
 	ONWRIST_ARM=$(OUT)/arm $(BIN)/python -m pytest tests/arm
 
 check: $(VENV)/.dev

@@ -77,7 +77,8 @@ def python(
     sites = [lane / "site"]
     if not wide:
         sites = [lane / "site-armhf", root / "usr/lib/python3/dist-packages"]
-    if missing := [part for part in (lane / "qemu", lane / "host", root) if not part.is_dir()]:
+    needed = [lane / ("qemu" if plugin is None else "host"), root, sites[0]]
+    if missing := [part for part in needed if not part.is_dir()]:
         script = Path(__file__).with_name("lane.sh")
         raise FileNotFoundError(f"{missing[0]} is not there: make it by {script} {lane}")
     emulator = "qemu-aarch64" if wide else "qemu-arm"

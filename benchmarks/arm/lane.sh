@@ -1,12 +1,12 @@
 #!/bin/bash
 # From nothing to emulated Arm cores that run onwrist's engines and count their instructions.
 #
-#   benchmarks/arm/lane.sh [DIR]      (default: out/arm)
+#   benchmarks/arm/lane.sh [DIR [PARTS...]]      (default: out/arm, and all of it)
 #
 # Nothing is installed on this machine and no rights are needed: Debian packages are fetched
 # from the mirror that apt already uses and unpacked into DIR. Needs Debian 12 on x86-64, gcc,
 # and python3 with pip (or PYTHON=...). What is there already is made anew only if its recipe
-# below has changed. Made are
+# below has changed. The parts are
 #
 #   DIR/qemu        QEMU 10 (GPL-2) of backports: has a Cortex-A55, shows cores as they are
 #   DIR/host        QEMU 7.2 (GPL-2), whose dynamic build loads plugins, and its libraries
@@ -25,6 +25,7 @@ TFLITE=tflite-runtime==2.14.0 # wants NumPy 1, which Debian 12 has
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=$(realpath -m "${1:-out/arm}")
+PARTS=("${@:2}")
 PYTHON=${PYTHON:-python3}
 WORK=$DIR/.work # apt, and what is half made
 STAMPS=$DIR/.stamps
@@ -147,6 +148,7 @@ make_count.so() { tried "compile count.c" gcc -O2 -Wall -Wextra -fPIC -shared -o
 part() { # NAME ARGUMENTS...
     local name=$1 recipe stamp=$STAMPS/$1
     shift
+    [ ${#PARTS[@]} = 0 ] || [[ " ${PARTS[*]} " = *" $name "* ]] || return 0
     recipe=$({
         declare -f apt_get update unpack wheels "make_$name"
         printf '%s\n' "$@"
@@ -162,6 +164,9 @@ part() { # NAME ARGUMENTS...
 }
 
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "the lane runs on Linux x86-64, not $(uname -sm)"
+for name in "${PARTS[@]}"; do
+    [ "$(type -t "make_$name")" = function ] || fail "there is no part $name"
+done
 command -v apt-get >/dev/null || fail "there is no apt-get: the lane needs Debian 12"
 command -v gcc >/dev/null || fail "there is no gcc; on Debian: apt-get install gcc libc6-dev"
 "$PYTHON" -m pip --version >/dev/null 2>&1 || fail "$PYTHON has no pip; give PYTHON=..."

@@ -12,13 +12,22 @@ import pytest
 from machines import ARM, REPOSITORY, python
 
 LANE = REPOSITORY / "benchmarks/arm/lane.sh"
+PARTS = (
+    "qemu",
+    "host",
+    "root",
+    "site",
+    "armhf",
+    "site-armhf",
+    "count.so",
+)  # of `make test-arm`
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 
 
-def make(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, *parts: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run lane.sh."""
     environment = {"PATH": os.environ["PATH"], "PYTHON": sys.executable} | environment
-    command = ["/bin/bash", LANE, folder]
+    command = ["/bin/bash", LANE, folder, *parts]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
@@ -51,7 +60,7 @@ def path_without(folder: Path, *missing: str, **instead: str) -> str:
 
 def test_a_second_call_makes_nothing(lane: Path) -> None:
     parts = {path: path.stat().st_mtime_ns for path in lane.glob("[!.]*")}
-    again = make(lane)
+    again = make(lane, *PARTS)
     assert again.returncode == 0, again.stderr
     assert not again.stdout
     assert {path: path.stat().st_mtime_ns for path in lane.glob("[!.]*")} == parts
@@ -105,9 +114,12 @@ def test_what_fails_leaves_what_was_made(lane: Path, tmp_path: Path) -> None:
     assert (tmp_path / "qemu/usr/bin/qemu-aarch64").exists()
 
 
-@pytest.mark.parametrize("plugin", [None, "count.so,out=counts"])
+@pytest.mark.parametrize(
+    ("plugin", "missing"), [(None, "qemu"), ("count.so,out=counts", "host")]
+)
 def test_a_lane_that_is_not_there_is_told_with_its_script(
-    plugin: str | None, tmp_path: Path
+    plugin: str | None, missing: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(FileNotFoundError, match=r"qemu is not there: make it by .*lane\.sh"):
+    told = rf"{missing} is not there: make it by .*lane\.sh"
+    with pytest.raises(FileNotFoundError, match=told):
         python(tmp_path, ARM["Cortex-A53"], "-c", "", plugin=plugin)
