@@ -26,6 +26,7 @@ class Count:
     role : of a graph, and of which size of several; or "predict" or "push".
     calls : that were counted in each run, a process of its own.
     instructions : the median of runs; `least` and `most` are the smallest and largest run.
+    empty : instructions of a region whose call does nothing, left out of the others.
     loads, stores : accesses; a pair or a vector of 16 bytes is two.
     l1d_misses, l1i_misses, l2_misses : of that core's caches.
     """
@@ -40,6 +41,7 @@ class Count:
     instructions: int
     least: int
     most: int
+    empty: int
     loads: int
     stores: int
     l1d_misses: int

@@ -50,12 +50,19 @@ def region(label: int, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def repeat(calls: int, label: int, call: Callable[[], object]) -> None:
-    """Call it until it is warm, and then as often as is counted."""
+    """Call it until it is warm, and then as often as is counted.
+
+    Raises
+    ------
+    RuntimeError
+        A call gave None, as a push does that ends in no prediction, or in several.
+    """
     for _ in range(WARM):
         call()
     counted = region(label, call)
     for _ in range(calls):
-        counted()
+        if counted() is None:
+            raise RuntimeError("a push did not give one prediction")
 
 
 def engine_calls(
