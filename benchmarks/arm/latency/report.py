@@ -206,8 +206,8 @@ def calibration(model: Model, rows: Sequence[Row]) -> str:
         "under emulation; published since ncnn's kernels were last rewritten, "
         f"{fit.SINCE_FLOAT} in float and {fit.SINCE_INT8} in INT8. Memory bandwidth: "
         f"ThomasKaiser/sbc-bench at 53f79517. Sigma is x/{math.exp(model.sigma):.2f}: the "
-        "error on boards and on networks that the fit did not see, added; by instructions alone it "
-        f"is x/{math.exp(model.sigma_plain):.2f}. Of the reading from memory "
+        "error on boards and on networks that the fit did not see, added; by instructions "
+        f"alone it is x/{math.exp(model.sigma_plain):.2f}. Of the reading from memory "
         f"{model.exposed:.0%} is waited for on cores without a third-level cache.\n\n",
         table(
             ["core", "llvm-mca", "factor", "cycles an instruction", "boards", "networks"],
