@@ -71,6 +71,43 @@ def test_without_llvm_it_says_what_makes_it(tmp_path: Path) -> None:
         Tools(tmp_path, tmp_path / "memory").cycles(Counter({Block(1, NOP): 1}), "cortex-a55")
 
 
+FAKE = """#!{python}
+import json, re, sys
+given = sys.stdin.read()
+open({log!r}, "a").write("x")
+if "--disassemble" in sys.argv:
+    print("\\t.text")
+    for number, line in enumerate(given.split("\\n"), 1):
+        if "0xff" in line:
+            print(f"<stdin>:{{number}}:1: warning: invalid encoding", file=sys.stderr)
+        else:
+            print("\\tsvc" if "0xd4" in line else "\\tnop")
+elif "svc" in given:
+    sys.exit("error: found an unsupported instruction in the input assembly sequence")
+else:
+    regions = re.findall(r"BEGIN (\\d+)\\n(.*?)# LLVM-MCA-END", given, re.S)
+    views = [(n, dict(TotalCycles=300 * text.count("nop"), Iterations=100)) for n, text in regions]
+    print(json.dumps(dict(CodeRegions=[dict(Name=n, SummaryView=view) for n, view in views])))
+"""
+
+
+def test_blocks_that_llvm_does_not_know_cost_the_mean_and_are_told(tmp_path: Path) -> None:
+    """Three cycles an instruction; one block has no encoding, one no timing."""
+    binaries, log = tmp_path / "usr/lib/llvm-19/bin", tmp_path / "log"
+    binaries.mkdir(parents=True)
+    for name in ("llvm-mc", "llvm-mca"):
+        (binaries / name).write_text(FAKE.format(python=sys.executable, log=str(log)))
+        (binaries / name).chmod(0o755)
+    unknown, untimed = "ffffffff", "010000d4"
+    counted = Counter({Block(2, NOP + NOP): 45, Block(1, unknown): 6, Block(1, untimed): 4})
+    tools = Tools(tmp_path, tmp_path / "memory")
+    found = tools.cycles(counted, "cortex-a55")
+    assert found == Cycles(pytest.approx(300), 1, pytest.approx(0.1))
+    calls = log.read_text()
+    assert tools.cycles(counted, "cortex-a55") == found
+    assert log.read_text() == calls
+
+
 @given(ratios, st.sampled_from([0.0, 0.2, 0.56, 1.0]))
 def test_fit_finds_the_factor_and_what_memory_costs(factor: float, exposed: float) -> None:
     model = fit.fit(rows(factor, exposed, {"one": 1, "other": 1}))

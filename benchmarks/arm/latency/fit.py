@@ -132,6 +132,10 @@ class Model:
         p50 = self.factors[board.core] * board.compute(count) + exposed * board.memory(count)
         return _interval(p50, self.sigma)
 
+    def of(self, row: Row) -> float:
+        """What the model says of a published time."""
+        return row.published / math.exp(error(row, self.factors[row.core], self.exposed))
+
     def plain(self, board: Board, count: Count) -> Estimate:
         """The same by instructions alone."""
         return _interval(self.cpi[board.core] * board.plain(count), self.sigma_plain)
@@ -147,20 +151,20 @@ def read_counts(path: Path = COUNTED) -> dict[tuple[str, str], Count]:
             float(row["cycles"]),
             float(row["l2_misses"]),
         )
-        for row in _records(path)
+        for row in records(path)
     }
 
 
 def read_devices() -> list[Board]:
     """The devices to predict for."""
-    return [_board(record) for record in _records(HERE / "devices.csv")]
+    return [_board(record) for record in records(HERE / "devices.csv")]
 
 
 def validate(model: Model) -> list[Held]:
     """What the model says of networks in another engine, whose time was published."""
     counts = read_counts()
     found = []
-    for r in _records(HERE / "validation.csv"):
+    for r in records(HERE / "validation.csv"):
         board = _board(r)
         if count := counts.get((board.counted, r["network"])):
             estimate = model.estimate(board, count)
@@ -174,9 +178,9 @@ def validate(model: Model) -> list[Held]:
 def read_rows(old: bool = False) -> list[Row]:
     """Every published time of a network that was counted, also of old kernels if so wanted."""
     counts = read_counts()
-    boards = {record["name"]: record for record in _records(HERE / "boards.csv")}
+    boards = {record["name"]: record for record in records(HERE / "boards.csv")}
     rows = []
-    for record in _records(HERE / "published.csv"):
+    for record in records(HERE / "published.csv"):
         network, board = record["network"], _board(boards[record["board"]])
         since = SINCE_INT8 if network.endswith("int8") else SINCE_FLOAT
         count = counts.get((board.counted, network))
@@ -288,6 +292,7 @@ def _interval(p50: float, sigma: float) -> Estimate:
     return Estimate(p50, p50 * math.exp(-2 * sigma), p50 * math.exp(2 * sigma))
 
 
-def _records(path: Path) -> list[dict[str, str]]:
+def records(path: Path) -> list[dict[str, str]]:
+    """The rows of a table by column."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

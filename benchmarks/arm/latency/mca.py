@@ -1,8 +1,9 @@
 """Blocks of Arm code in, the cycles of one pass through each out, as llvm-mca has them.
 
 A pass is one of many in a row with every load a hit of the first cache: what a core of that
-scheduling model does at best. Branches are never mistaken. One process does many blocks, and
-what has been worked out is kept in a file.
+scheduling model does at best. Branches are never mistaken, and a call is an instruction like
+another, since what it calls is counted too. One process does many blocks, and what has been
+worked out is kept in a file.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def build(int8: bool) -> bytes:
     dtype = np.dtype(np.int8 if int8 else np.float32)
 
     def layer(shape: Sequence[int], name: str) -> TensorInfo:
-        scaled = Quantization(np.float32([0.05]), np.int64([-128])) if int8 else None
+        scaled = Quantization(np.array([0.05], np.float32), np.array([-128])) if int8 else None
         return flat.tensor(name, shape, dtype, scaled)
 
     def constants(name: str, shape: Sequence[int], axis: int) -> list[TensorInfo]:

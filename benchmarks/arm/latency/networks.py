@@ -39,6 +39,8 @@ SIZES = {
     "googlenet_int8": 224,
     "squeezenet_ssd_int8": 300,
     "alexnet": 227,
+    "yolo-fastestv2": 352,
+    "mobilenet_ssd_int8": 300,
 }
 # KiB x ways of L1D, L1I and L2 of the boards that the published times come from.
 CACHES = {

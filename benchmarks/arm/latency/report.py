@@ -132,10 +132,13 @@ def latencies(
     for bundle in sorted({p.counted.bundle for p in predictions}):
         parts.append(f"## {bundle}\n\n")
         parts.append(_table([p for p in predictions if p.counted.bundle == bundle]) + "\n")
-    parts.append(calibration(model, rows))
+    parts += [_devices(), calibration(model, rows)]
     record = {
         "tier": "modelled",
         "model": asdict(model),
+        "calibration": [
+            {**asdict(row), "predicted": _significant(model.of(row))} for row in rows
+        ],
         "predictions": [
             {
                 "device": p.device,
@@ -188,6 +191,22 @@ def _table(predictions: Sequence[Prediction]) -> str:
                 key=lambda p: (p.counted.precision != "int8", p.counted.role, p.counted.engine),
             )
         ],
+    )
+
+
+def _devices() -> str:
+    """What is known of the devices, and what had to be taken from another."""
+    records = fit.records(fit.HERE / "devices.csv")
+    columns = ("name", "core", "ghz", "clock_source", "memcpy", "memory_source")
+    return (
+        "## Devices\n\n"
+        "Of watches no memory bandwidth and no size of a second-level cache is published: a "
+        "board with the same core and like memory stands for them.\n\n"
+        + table(
+            ["device", "core", "GHz", "source", "memcpy, MB/s", "source"],
+            [[record[column] for column in columns] for record in records],
+        )
+        + "\n"
     )
 
 
