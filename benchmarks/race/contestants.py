@@ -34,7 +34,6 @@ class Contestant:
     adds_to: str | None = None
 
 
-FP32, INT8 = ("fp32.onnx", "fp32.tflite"), ("u8.onnx", "s8.onnx", "s8.tflite")
 CONTESTANTS = (
     Contestant(REFERENCE, "onnxruntime", "fp32", "fp32.onnx"),
     Contestant(U8, "onnxruntime", "INT8", "u8.onnx"),
