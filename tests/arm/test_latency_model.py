@@ -86,7 +86,9 @@ elif "svc" in given:
     sys.exit("error: found an unsupported instruction in the input assembly sequence")
 else:
     regions = re.findall(r"BEGIN (\\d+)\\n(.*?)# LLVM-MCA-END", given, re.S)
-    views = [(n, dict(TotalCycles=300 * text.count("nop"), Iterations=100)) for n, text in regions]
+    views = [
+        (n, dict(TotalCycles=300 * text.count("nop"), Iterations=100)) for n, text in regions
+    ]
     print(json.dumps(dict(CodeRegions=[dict(Name=n, SummaryView=view) for n, view in views])))
 """
 
@@ -169,10 +171,25 @@ def test_sub_millisecond_is_said_of_whole_intervals_only(high: float, words: str
 
 def test_counts_and_blocks_of_different_runs_are_refused(tmp_path: Path) -> None:
     record = {"bundle": "b", "role": "step", "precision": "int8", "engine": "litert"}
-    record |= {"core": "Cortex-A53", "calls": 5, "instructions": 1000, "l2_misses": 0}
+    record |= {
+        "core": "Cortex-A53",
+        "calls": 5,
+        "instructions": 1000,
+        "loads": 9,
+        "l2_misses": 1,
+    }
     (tmp_path / "counts.json").write_text(json.dumps([record]))
     (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
     with pytest.raises(ValueError, match="count both anew"):
+        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
+
+
+def test_counts_without_caches_are_refused_since_memory_would_seem_free(tmp_path: Path) -> None:
+    record = {"bundle": "b", "role": "step", "precision": "int8", "engine": "litert"}
+    record |= {"core": "Cortex-A53", "calls": 5, "instructions": 20, "loads": 0, "l2_misses": 0}
+    (tmp_path / "counts.json").write_text(json.dumps([record]))
+    (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
+    with pytest.raises(ValueError, match="without caches"):
         report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
 
 

@@ -76,6 +76,8 @@ def read_counted(folder: Path, tools: Tools) -> list[Counted]:
             blocks = folder / f"{'.'.join(key)}.blocks"
             if not blocks.exists():
                 continue  # counted without them, as some calls are
+            if not record["loads"]:
+                raise ValueError(f"{'.'.join(key)} in {path} was counted without caches")
             executed = read_blocks(blocks)
             known, given = instructions(executed) / calls, float(record["instructions"])
             if abs(known - given) > 0.05 * given:
@@ -129,9 +131,10 @@ def latencies(
         "- memory: the least that reading what the second-level cache missed takes, at the "
         "published bandwidth of one core; the estimate has its share of it in it\n\n"
     ]
-    for bundle in sorted({p.counted.bundle for p in predictions}):
-        parts.append(f"## {bundle}\n\n")
-        parts.append(_table([p for p in predictions if p.counted.bundle == bundle]) + "\n")
+    graphs = sorted({(p.counted.bundle, p.counted.role) for p in predictions})
+    for bundle, role in graphs:
+        of = [p for p in predictions if (p.counted.bundle, p.counted.role) == (bundle, role)]
+        parts.append(f"## {bundle}: {role}\n\n{_table(of)}\n")
     parts += [_devices(), calibration(model, rows)]
     record = {
         "tier": "modelled",
@@ -164,22 +167,13 @@ def latencies(
 
 
 def _table(predictions: Sequence[Prediction]) -> str:
+    order = [device.name for device in fit.read_devices()]
     return table(
-        [
-            "device",
-            "graph",
-            "engine",
-            "p50, ms",
-            "2 sigma",
-            "by instructions",
-            "memory",
-            "tier",
-        ],
+        ["device", "graph", "p50, ms", "2 sigma", "by instructions", "memory", "tier"],
         [
             [
                 p.device,
-                f"{p.counted.role}, {p.counted.precision}",
-                p.counted.engine,
+                f"{p.counted.precision}, {p.counted.engine}",
                 _ms(p.model.p50),
                 f"{_ms(p.model.low)} to {_ms(p.model.high)}",
                 f"{_ms(p.plain.p50)} ({_ms(p.plain.low)} to {_ms(p.plain.high)})",
@@ -188,7 +182,11 @@ def _table(predictions: Sequence[Prediction]) -> str:
             ]
             for p in sorted(
                 predictions,
-                key=lambda p: (p.counted.precision != "int8", p.counted.role, p.counted.engine),
+                key=lambda p: (
+                    order.index(p.device),
+                    p.counted.precision != "int8",
+                    p.counted.engine,
+                ),
             )
         ],
     )
