@@ -1,16 +1,23 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
 # make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
-# make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew.
+# make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew; make bundle
+# CONFIG=wrist-himae-small the other one.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/stress_predict_e4
 DAYS ?= ../shared/data/fitbit_furberg2016
 OUT ?= out
+CONFIG ?= wrist-himae
+MADE = $(OUT)/$(CONFIG)
 TROIKA ?= ../shared/data/troika_ieee_spc2015/troika.npz
-# Appended to the card; `make notes` measures the first two anew, `make bundle` the third.
-NOTES := $(addprefix benchmarks/results/,ablation.md probe/probe.md troika.md)
+# Appended to the card: `make bundle` measures what happens while running, `make notes` the rest.
+RUNNING = benchmarks/results/troika/$(CONFIG).md
+NOTES_wrist-himae := $(addprefix benchmarks/results/,ablation.md probe/probe.md)
+# Engines that cannot share an environment; a bundle says what its files do in them.
+ELSEWHERE := .venv-micro/.ready .venv-runtime/.ready
+TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bin/python
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
@@ -36,32 +43,34 @@ counts: $(VENV)/.dev
 	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm
 	$(BIN)/python benchmarks/arm/count.py --lane $(OUT)/arm -o $(OUT)/arm/counts --update
 
-bundle: $(VENV)/.dev
-	$(BIN)/onwrist-export pretrain $(DATA) -o $(OUT)/pretrained.safetensors
-	$(BIN)/onwrist-export train $(DATA) --encoder $(OUT)/pretrained.safetensors -o $(OUT)/trained.safetensors
-	$(BIN)/onwrist-export pretrain $(DATA) --step -o $(OUT)/pretrained-step.safetensors
-	$(BIN)/onwrist-export train $(DATA) --step --encoder $(OUT)/pretrained-step.safetensors \
-	    -o $(OUT)/trained-step.safetensors
-	$(BIN)/onwrist-export quantize $(OUT)/trained.safetensors --step $(OUT)/trained-step.safetensors \
-	    --calibrate $(DATA) -o $(OUT)/quantized
-	$(BIN)/onwrist-export check $(OUT)/quantized --recordings $(DATA)
-	$(BIN)/onwrist-export pack $(OUT)/quantized -o $(OUT)/judged.onwrist
+bundle: $(VENV)/.dev $(ELSEWHERE)
+	$(BIN)/onwrist-export pretrain $(DATA) --config $(CONFIG) -o $(MADE)/pretrained.safetensors
+	$(BIN)/onwrist-export train $(DATA) --config $(CONFIG) --encoder $(MADE)/pretrained.safetensors \
+	    -o $(MADE)/trained.safetensors
+	$(BIN)/onwrist-export pretrain $(DATA) --config $(CONFIG) --step -o $(MADE)/pretrained-step.safetensors
+	$(BIN)/onwrist-export train $(DATA) --config $(CONFIG) --step \
+	    --encoder $(MADE)/pretrained-step.safetensors -o $(MADE)/trained-step.safetensors
+	$(BIN)/onwrist-export quantize $(MADE)/trained.safetensors --step $(MADE)/trained-step.safetensors \
+	    --calibrate $(DATA) -o $(MADE)/quantized
+	$(BIN)/onwrist-export check $(MADE)/quantized --recordings $(DATA)
+	$(BIN)/onwrist-export pack $(MADE)/quantized -o $(MADE)/judged.onwrist
 	test ! -e $(TROIKA) || $(BIN)/python benchmarks/troika.py $(TROIKA) \
-	    --bundle $(OUT)/judged.onwrist -o benchmarks/results/troika.md
-	$(BIN)/onwrist-export pack $(OUT)/quantized --notes $(NOTES) -o sdk/onwrist/bundles/wrist-himae.onwrist
+	    --bundle $(MADE)/judged.onwrist -o $(RUNNING)
+	$(BIN)/onwrist-export pack $(MADE)/quantized --notes $(NOTES_$(CONFIG)) $(RUNNING) $(TRIED) \
+	    -o sdk/onwrist/bundles/$(CONFIG).onwrist
 
-day-bundle: $(VENV)/.dev
+day-bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pretrain $(DAYS) --config day-lsm2 -o $(OUT)/day/pretrained.safetensors
 	$(BIN)/onwrist-export train $(DAYS) --config day-lsm2 --encoder $(OUT)/day/pretrained.safetensors \
 	    -o $(OUT)/day/trained.safetensors
 	$(BIN)/onwrist-export quantize $(OUT)/day/trained.safetensors --calibrate $(DAYS) -o $(OUT)/day/quantized
 	$(BIN)/onwrist-export check $(OUT)/day/quantized --recordings $(DAYS)
-	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/card.md \
+	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/card.md $(TRIED) \
 	    -o sdk/onwrist/bundles/day-lsm2.onwrist
 
 notes: $(VENV)/.dev
 	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
-	$(BIN)/onwrist-export probe $(OUT)/pretrained.safetensors $(DATA) --tuning-steps 400 \
+	$(BIN)/onwrist-export probe $(MADE)/pretrained.safetensors $(DATA) --tuning-steps 400 \
 	    -o benchmarks/results/probe
 
 # Trains three models for each of six people: hours on one core.
@@ -69,11 +78,16 @@ days: $(VENV)/.dev
 	$(BIN)/python benchmarks/days.py $(DAYS) -o benchmarks/results/days
 
 benchmarks: $(VENV)/.dev
-	$(BIN)/python benchmarks/race.py --quantized $(OUT)/quantized -o benchmarks/results/race
+	$(BIN)/python benchmarks/race.py -o benchmarks/results/race
 	$(BIN)/python benchmarks/lean.py -o benchmarks/results/lean
 	$(BIN)/python benchmarks/stream.py -o benchmarks/results/stream
 	$(BIN)/python benchmarks/day_speed.py -o benchmarks/results/day_speed
+	$(BIN)/python benchmarks/micro.py -o benchmarks/results/micro
 	$(BIN)/python -m pytest benchmarks/test_latency.py
+
+.venv-%/.ready: $(VENV)/.dev
+	$(BIN)/python -c "from pathlib import Path; from onwrist_export.quantization.elsewhere import \
+	    environment; environment('tflite-$*', Path('$(@D)'))"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
@@ -91,4 +105,4 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/.lean
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist demo.png
+	rm -rf $(VENV) .venv-* $(OUT) build dist demo.png

@@ -1,6 +1,6 @@
 """Heart rate while running, against chest ECG: the shipped bundle beside an FFT peak.
 
-    python benchmarks/troika.py TROIKA_NPZ -o benchmarks/results/troika.md
+    python benchmarks/troika.py TROIKA_NPZ -o benchmarks/results/troika/wrist-himae.md
 
 The TROIKA recordings (Zhang, Pi, Liu, IEEE TBME 62(2):522-531, 2015) may be used for
 research only: nothing here trains on them. Green PPG and acceleration at 125 Hz, the
