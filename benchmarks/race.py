@@ -144,8 +144,7 @@ def main() -> int:
     try:
         if not racers or racers[0].contestant.name != REFERENCE:
             reason = failed.get(REFERENCE, "it is not installed")
-            print(f"race: error: {REFERENCE} does not race: {reason}", file=sys.stderr)
-            return 2
+            raise Missing(f"{REFERENCE} does not race: {reason}")
         for mode, count, idle in (
             ("warm", CALLS, 0.0),
             (f"after {1000 * IDLE:.0f} ms idle", 1, IDLE),
@@ -154,6 +153,9 @@ def main() -> int:
             found = judge(mode, [racer.contestant for racer in racers], times)
             rows += found[0]
             costs += found[1]
+    except Missing as error:
+        print(f"race: error: {error}", file=sys.stderr)
+        return 1
     finally:
         for racer in racers:
             racer.end()

@@ -29,7 +29,7 @@ def main() -> None:
     os.dup2(2, 1)
     with np.load(given) as windows:
         inputs = {name: np.ascontiguousarray(windows[name]) for name in windows.files}
-    bind = open_engine(engine, file, outputs)
+    bind = open_engine(engine, file, list(inputs), outputs)
     runs = [
         _named(bind({name: value[k] for name, value in inputs.items()})())
         for k in range(len(inputs["values"]))

@@ -16,18 +16,17 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
 Bind = Callable[[Arrays], Callable[[], object]]
+Open = Callable[[Path, list[str], list[str]], Bind]
 
-INPUTS = ("values", "observed", "baseline")
 
-
-def open_engine(engine: str, file: Path, outputs: list[str]) -> Bind:
-    """What makes a call of inputs, for the engines of the table below."""
+def open_engine(engine: str, file: Path, inputs: list[str], outputs: list[str]) -> Bind:
+    """What makes a call of inputs, for the engines of the table below; names in their order."""
     if engine.startswith("predict "):
         return _predict(engine.removeprefix("predict "), file)
-    return ENGINES[engine](file, outputs)
+    return ENGINES[engine](file, inputs, outputs)
 
 
-def _onnxruntime(file: Path, outputs: list[str]) -> Bind:
+def _onnxruntime(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import os
 
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported
@@ -40,15 +39,15 @@ def _onnxruntime(file: Path, outputs: list[str]) -> Bind:
     return lambda given: lambda: opened.run(given)
 
 
-def _tflite(module: str) -> Callable[[Path, list[str]], Bind]:
-    def open_(file: Path, outputs: list[str]) -> Bind:
+def _tflite(module: str) -> Open:
+    def open_(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
         import importlib
 
         from onwrist_runtime.interpreters import TFLite
 
         interpreters = importlib.import_module(module)
         content = file.read_bytes()
-        opened = TFLite(interpreters, module, file.name, content, 1, (0,), INPUTS[0])
+        opened = TFLite(interpreters, module, file.name, content, 1, (0,), inputs[0])
         return lambda given: lambda: opened.run(given)
 
     return open_
@@ -66,7 +65,7 @@ def _predict(engine: str, file: Path) -> Bind:
     return bind
 
 
-def _openvino(file: Path, outputs: list[str]) -> Bind:
+def _openvino(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import openvino
 
     # where the processor has AMX it would otherwise compute fp32 in bfloat16
@@ -88,7 +87,7 @@ def _openvino(file: Path, outputs: list[str]) -> Bind:
     return bind
 
 
-def _ncnn(file: Path, outputs: list[str]) -> Bind:
+def _ncnn(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import ncnn
 
     net = ncnn.Net()
@@ -101,7 +100,7 @@ def _ncnn(file: Path, outputs: list[str]) -> Bind:
     def bind(given: Arrays) -> Callable[[], object]:
         def call() -> object:
             with net.create_extractor() as extractor:
-                for k, name in enumerate(INPUTS):
+                for k, name in enumerate(inputs):
                     extractor.input(f"in{k}", ncnn.Mat(given[name][0]))
                 return {
                     name: np.array(extractor.extract(f"out{k}")[1])[np.newaxis]
@@ -113,21 +112,19 @@ def _ncnn(file: Path, outputs: list[str]) -> Bind:
     return bind
 
 
-def _mnn(file: Path, outputs: list[str]) -> Bind:
+def _mnn(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import MNN.expr
     import MNN.nn
 
     settings = {"backend": "CPU", "precision": "high", "numThread": 1}
     manager = MNN.nn.create_runtime_manager((settings,))
-    net = MNN.nn.load_module_from_file(
-        str(file), list(INPUTS), outputs, runtime_manager=manager
-    )
+    net = MNN.nn.load_module_from_file(str(file), inputs, outputs, runtime_manager=manager)
 
     def bind(given: Arrays) -> Callable[[], object]:
-        into = [MNN.expr.placeholder(list(given[n].shape), MNN.expr.NCHW) for n in INPUTS]
+        into = [MNN.expr.placeholder(list(given[n].shape), MNN.expr.NCHW) for n in inputs]
 
         def call() -> object:
-            for tensor, name in zip(into, INPUTS, strict=True):
+            for tensor, name in zip(into, inputs, strict=True):
                 tensor.write(given[name])
             found = [tensor.read() for tensor in net.forward(into)]
             if len(found) != len(outputs):
@@ -140,7 +137,7 @@ def _mnn(file: Path, outputs: list[str]) -> Bind:
     return bind
 
 
-def _executorch(file: Path, outputs: list[str]) -> Bind:
+def _executorch(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import torch
     from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool
     from executorch.runtime import Runtime
@@ -150,7 +147,7 @@ def _executorch(file: Path, outputs: list[str]) -> Bind:
 
     def bind(given: Arrays) -> Callable[[], object]:
         def call() -> object:
-            found = method.execute([torch.from_numpy(given[name]) for name in INPUTS])
+            found = method.execute([torch.from_numpy(given[name]) for name in inputs])
             return dict(zip(outputs, (tensor.numpy() for tensor in found), strict=True))
 
         return call
@@ -158,7 +155,7 @@ def _executorch(file: Path, outputs: list[str]) -> Bind:
     return bind
 
 
-def _torch(file: Path, outputs: list[str]) -> Bind:
+def _torch(file: Path, inputs: list[str], outputs: list[str]) -> Bind:
     import torch
 
     from race.torch_graph import TorchGraph
@@ -169,7 +166,7 @@ def _torch(file: Path, outputs: list[str]) -> Bind:
     def bind(given: Arrays) -> Callable[[], object]:
         @torch.inference_mode()
         def call() -> object:
-            found = graph(*(torch.from_numpy(given[name]) for name in INPUTS))
+            found = graph(*(torch.from_numpy(given[name]) for name in inputs))
             return dict(zip(outputs, (tensor.numpy() for tensor in found), strict=True))
 
         return call
@@ -177,7 +174,7 @@ def _torch(file: Path, outputs: list[str]) -> Bind:
     return bind
 
 
-ENGINES: dict[str, Callable[[Path, list[str]], Bind]] = {
+ENGINES: dict[str, Open] = {
     "executorch": _executorch,
     "litert": _tflite("ai_edge_litert.interpreter"),
     "mnn": _mnn,

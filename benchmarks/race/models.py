@@ -58,7 +58,7 @@ def prepare(model: onwrist.Model, folder: Path) -> dict[str, Path]:
         "fp32.onnx": float_onnx(found["s8.onnx"]),
         "fp32.tflite": float_tflite(found["s8.onnx"]),
     }
-    own = folder / _key(model.hash)
+    own = folder / _key(found["s8.onnx"])
     own.mkdir(parents=True, exist_ok=True)
     for name, content in found.items():
         with written_beside(own / name) as beside:
@@ -128,8 +128,8 @@ def windows(model: onwrist.Model) -> dict[str, NDArray[np.float32]]:
     return made
 
 
-def _key(model_hash: str) -> str:
-    """A name for files of this bundle, as these converters make them."""
+def _key(graph: bytes) -> str:
+    """A name for the files that are made of this graph by these converters."""
     sources = (HERE / "convert.py", HERE / "torch_graph.py", HERE.parent / "floating.py")
-    said = [model_hash, repr(PEERS), *(path.read_text() for path in sources)]
-    return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
+    said = [repr(PEERS).encode(), *(path.read_bytes() for path in sources), graph]
+    return hashlib.sha256(b"\0".join(said)).hexdigest()[:12]
