@@ -238,7 +238,7 @@ def network_of(row: Row) -> str:
 def left_out(
     rows: Sequence[Row], group: Callable[[Row], str], exposed: float | None
 ) -> dict[str, list[float]]:
-    """Errors by group, each predicted from the other groups of its core.
+    """Errors by group, each predicted by a factor from the other groups of its core.
 
     Without `exposed` they are those of the cross-check. A board that is alone of its core
     cannot be left out and has none.

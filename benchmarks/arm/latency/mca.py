@@ -8,6 +8,7 @@ worked out is kept in a file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -23,6 +24,14 @@ PASSES = 100
 BATCH = 500  # blocks of a process
 FEATURES = "+v8.2a,+dotprod,+fullfp16,+lse,+rdm,+rcpc,+crc,+sha2,+aes"
 TRIPLE = "aarch64-linux-gnu"
+OPTIONS = (
+    f"-mattr={FEATURES}",
+    f"-iterations={PASSES}",
+    "-call-latency=1",
+    "-all-views=false",
+    "-summary-view",
+    "-json",
+)
 # LLVM's model for each emulated core. Its model of the A53 has loads and vector multiplies wait
 # for each other and is off by a factor of 3 between float and integer code: the A55's serves.
 CPUS = {
@@ -74,7 +83,8 @@ class Tools:
 
     def passes(self, codes: Sequence[str], cpu: str) -> Mapping[str, float | None]:
         """Cycles of a pass through each block; None where llvm-mca cannot tell."""
-        path = self.memory / f"{cpu}.json"
+        digest = hashlib.sha256(repr(OPTIONS).encode()).hexdigest()[:8]
+        path = self.memory / f"{cpu}-{digest}.json"
         remembered: dict[str, float | None] = (
             json.loads(path.read_text()) if path.exists() else {}
         )
@@ -123,8 +133,8 @@ class Tools:
         done = self._run(
             "llvm-mca",
             regions + "\n",
-            *(f"-mcpu={cpu}", f"-mattr={FEATURES}", f"-iterations={PASSES}", "-call-latency=1"),
-            *("-all-views=false", "-summary-view", "-json"),
+            f"-mcpu={cpu}",
+            *OPTIONS,
         )
         if done.returncode == 0:
             for region in json.loads(done.stdout)["CodeRegions"]:

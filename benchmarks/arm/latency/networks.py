@@ -41,6 +41,8 @@ SIZES = {
     "alexnet": 227,
     "yolo-fastestv2": 352,
     "mobilenet_ssd_int8": 300,
+    "resnet18": 224,
+    "FastestDet": 352,
 }
 # KiB x ways of L1D, L1I and L2 of the boards that the published times come from.
 CACHES = {
