@@ -40,7 +40,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 counts: $(VENV)/.dev
-	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site count.so
 	$(BIN)/python benchmarks/arm/count.py --lane $(OUT)/arm -o $(OUT)/arm/counts --update
 
 bundle: $(VENV)/.dev $(ELSEWHERE)

@@ -23,7 +23,7 @@ from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 
-from counted import COMMITTED, SCHEMA, Counted, cheaper, dearer, read
+from counted import COMMITTED, SCHEMA, Counted, cheaper, committed, dearer
 from runs import CACHES, CALLS, count, every_run
 from staging import check
 from tables import report
@@ -84,7 +84,7 @@ def main() -> int:
         parser.error("--update counts all bundles that ship: name none")
     try:
         bundles = opened(arguments.bundles)
-        before = read(COMMITTED).counts if COMMITTED.exists() else ()
+        before = committed()
         counts = count(arguments.lane, bundles, every_run(arguments.output))
     except (OSError, OnwristError) as error:
         print(f"count: error: {error}", file=sys.stderr)
@@ -97,7 +97,9 @@ def main() -> int:
         beside.write_text(json.dumps([asdict(each) for each in counts], indent=1) + "\n")
     text = report(result)
     print(text)
-    for line in [*dearer(before, counts), *cheaper(before, counts)]:
+    known = {each.key for each in before}
+    again = [each for each in counts if each.key in known]
+    for line in [*dearer(before, again), *cheaper(before, again)]:
         print(line, file=sys.stderr)
     if arguments.update:
         save(COMMITTED.with_suffix(""), text, asdict(result))

@@ -13,7 +13,7 @@ from onwrist_runtime.errors import InputError
 
 COMMITTED = Path(__file__).parents[1] / "results/arm_counts.json"
 SCHEMA: Literal["onwrist-arm-counts/1"] = "onwrist-arm-counts/1"
-TOLERATED = 0.02  # of a count; five runs differ by a hundredth of it
+TOLERATED = 0.02  # of a count
 UPDATE = "make counts, and say in the commit why they rose"
 
 
@@ -82,6 +82,17 @@ def read(path: Path) -> Counted:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise InputError(f"{path} is not a file of counts ({SCHEMA}): {error}") from None
+
+
+def committed() -> tuple[Count, ...]:
+    """The committed counts; none before the first.
+
+    Raises
+    ------
+    InputError
+        As in `read`.
+    """
+    return read(COMMITTED).counts if COMMITTED.exists() else ()
 
 
 def dearer(before: Sequence[Count], now: Sequence[Count]) -> list[str]:
