@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -134,8 +135,27 @@ def test_a_machine_that_tells_nothing_is_not_guessed(tmp_path: Path) -> None:
     assert machine.board(tmp_path) is None
     assert machine.cores(tmp_path) == ()
     load = LoadMeter(tmp_path).load()
-    assert load.waited_share is load.stolen_share is None
+    assert load.waited_share is load.stolen_share is load.other_processors is None
     assert emulation(tmp_path).emulated is None
+
+
+def test_files_that_may_not_be_read_are_as_if_absent(pi: Path) -> None:
+    folders = [path for path in (pi / "sys", pi / "proc", pi / "usr") if path.exists()]
+    for folder in folders:
+        folder.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)  # nothing is forbidden to root
+        now, found = state([0], pi), emulation(pi)
+        kinds, throttles = machine.cores(pi), throttled(pi)
+    finally:
+        os.seteuid(user)
+        for folder in folders:
+            folder.chmod(0o755)
+    assert now.temperatures == now.batteries == kinds == ()
+    assert now.throttled is throttles is now.cooling is now.throttle_events is None
+    assert found.emulated is None
 
 
 @pytest.mark.parametrize(
@@ -181,6 +201,21 @@ def test_waiting_and_stolen_time_are_shares_of_what_passed(tmp_path: Path) -> No
     assert load.stolen_share == pytest.approx(10 / 100)
 
 
+def test_processors_that_others_keep_busy_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = {"process_time": 5.0, "monotonic": 100.0}
+    for name in clock:
+        monkeypatch.setattr(conditions.time, name, lambda name=name: clock[name])
+    ticks = os.sysconf("SC_CLK_TCK")
+    put(tmp_path, proc__stat="cpu  0 0 0 0 0 0 0 0 0 0\n")
+    meter = LoadMeter(tmp_path)
+    # Ten seconds of four processors: this process ran 9 s, others 15 s.
+    put(tmp_path, proc__stat=f"cpu  {20 * ticks} 0 {4 * ticks} {16 * ticks} 0 0 0 0 0 0\n")
+    clock.update(process_time=14.0, monotonic=110.0)
+    assert meter.load().other_processors == pytest.approx(1.5)
+
+
 def battery(
     status: str = "Discharging", current: float | None = -0.2, voltage: float | None = 3.8
 ) -> Battery:
@@ -223,6 +258,8 @@ def test_batteries_are_read_in_amperes_and_volts(tmp_path: Path) -> None:
     ):
         (folder / name).write_text(f"{value}\n")
     put(tmp_path, sys__class__power_supply__usb__type="USB\n")
+    put(tmp_path, sys__class__power_supply__mouse__type="Battery\n")
+    put(tmp_path, sys__class__power_supply__mouse__scope="Device\n")
     assert conditions.batteries(tmp_path) == (battery(current=-0.1875),)
 
 
@@ -264,6 +301,15 @@ def test_a_processor_that_calls_itself_qemus_is_emulated(tmp_path: Path) -> None
     found = emulation(tmp_path, "x86_64")
     assert found.emulated is True
     assert found.hypervisor is True
+
+
+def test_apples_translator_of_x86_is_an_emulator(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        proc__cpuinfo="processor\t: 0\nvendor_id\t: VirtualApple\n"
+        "model name\t: VirtualApple @ 2.50GHz\n",
+    )
+    assert emulation(tmp_path, "x86_64").emulated is True
 
 
 def test_a_board_of_qemu_may_have_a_real_processor(pi: Path) -> None:

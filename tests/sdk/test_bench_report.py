@@ -6,6 +6,8 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,7 +89,9 @@ def test_a_field_more_or_less_is_refused(made: Report, data: st.DataObject) -> N
 def test_another_schema_is_named(tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     path.write_text('{"schema": "onwrist-bench/2", "what": []}')
-    with pytest.raises(InputError, match=r"other.json is a report of schema onwrist-bench/2; "):
+    with pytest.raises(
+        InputError, match=r"other.json is a report of schema 'onwrist-bench/2'; "
+    ):
         report.read(path)
 
 
@@ -114,13 +118,32 @@ def test_a_quantile_is_known_where_enough_calls_lie_beyond(calls: int, known: in
     assert [x is not None for x in given] == [k < known for k in range(3)]
 
 
-def test_the_interval_is_that_of_plain_resampling() -> None:
-    draw = np.random.default_rng(1)
-    for count in (40, 41):
-        times = draw.lognormal(4, 0.3, count)
-        quick = np.percentile(quantiles.resampled_medians(times), [2.5, 97.5])
-        drawn = np.median(draw.choice(times, (20_000, count)), axis=1)
-        assert quick == pytest.approx(np.percentile(drawn, [2.5, 97.5]), rel=0.02)
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 40, 41, 500])
+def test_medians_are_those_of_blocks_drawn_whole(count: int) -> None:
+    times = np.random.default_rng(count).lognormal(4, 0.3, count).round(1)
+    blocks = np.array_split(times, min(20, count))
+    draw, share = np.random.default_rng(7), [1 / len(blocks)] * len(blocks)
+    for median in quantiles.resampled_medians(times, seed=7)[:50]:
+        often = draw.multinomial(len(blocks), share)
+        drawn = [x for k, x in enumerate(blocks) for _ in range(often[k])]
+        assert median == pytest.approx(np.median(np.concatenate(drawn)))
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.9])
+def test_the_interval_covers_the_median_of_a_long_run_whose_calls_are_alike(
+    alike: float,
+) -> None:
+    draw = np.random.default_rng(3)
+    covered = 0
+    for _ in range(100):
+        state = draw.normal(0, 1 / np.sqrt(1 - alike**2))
+        times = np.empty(1000)
+        for k in range(len(times)):
+            state = alike * state + draw.normal()
+            times[k] = 100 + state
+        low, high = np.percentile(quantiles.resampled_medians(times), [2.5, 97.5])
+        covered += low <= 100 <= high
+    assert covered >= 85  # calls drawn one by one: about 40 of those that are alike
 
 
 def test_samples_are_thinned_evenly_and_in_order() -> None:
@@ -167,6 +190,14 @@ OUTPUTS = Outputs(
 )
 
 
+@contextmanager
+def matplotlib_text() -> Iterator[None]:
+    """Figures in which text stays text."""
+    matplotlib = pytest.importorskip("matplotlib")
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        yield
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """What `judge` is given."""
@@ -196,7 +227,7 @@ CALM_CASE = Case(
     Emulation(emulated=False, signs=(), hypervisor=None),
     CALM,
     CALM,
-    Load(waited_share=0.001, stolen_share=0.0),
+    Load(waited_share=0.001, stolen_share=0.0, other_processors=0.1),
     (OUTPUTS,),
     steady(),
 )
@@ -212,6 +243,10 @@ def changed(**how: Any) -> Case:
 
 def having(**how: Any) -> State:
     return msgspec.structs.replace(CALM, **how)
+
+
+def loaded(**how: Any) -> Case:
+    return changed(load=msgspec.structs.replace(CALM_CASE.load, **how))
 
 
 def governed(governor: str | None) -> State:
@@ -239,17 +274,23 @@ EMULATED = Emulation(emulated=True, signs=("python3.11 is run by qemu-arm",), hy
             "throttled: 2 times",
         ),
         (changed(before=governed("ondemand")), "governor is ondemand"),
-        (changed(load=Load(waited_share=0.2, stolen_share=None)), "20% of the time waiting"),
-        (changed(load=Load(waited_share=0.0, stolen_share=0.03)), "3% of the time taken"),
+        (loaded(waited_share=0.2), "20% of the time waiting"),
+        (loaded(stolen_share=0.03), "3% of the time taken"),
+        (loaded(other_processors=1.7), "others kept 1.7 processors busy"),
         (
             changed(
-                load=Load(waited_share=None, stolen_share=None), before=having(load_average=1.5)
+                load=Load(waited_share=None, stolen_share=None, other_processors=None),
+                before=having(load_average=1.5),
             ),
             "load average was 1.50",
         ),
         (
             changed(series=(a_series([100.0] * 200 + [107.0] * 200),)),
             "drift from the first half to the second: predict warm +7%",
+        ),
+        (
+            changed(emulation=Emulation(emulated=None, signs=("QEMU's",), hypervisor=None)),
+            "emulated is not known: QEMU's",
         ),
         (changed(series=(a_series([100.0] * 99),)), "too few calls warm: predict 99; 100"),
         (
@@ -274,8 +315,8 @@ def test_each_fault_is_a_reason_and_the_only_one(case: Case, reason: str) -> Non
     [
         (changed(before=governed(None), after=governed(None)), "governor is not known"),
         (
-            changed(emulation=Emulation(emulated=None, signs=("QEMU's",), hypervisor=None)),
-            "emulated is not known: QEMU's",
+            changed(series=(a_series([100.0] * 99, mode="after idle"),)),
+            "too few calls to tell a drift: after idle",
         ),
         (
             changed(emulation=Emulation(emulated=False, signs=(), hypervisor=True)),
@@ -302,7 +343,7 @@ def a_report(case: Case = CALM_CASE, **model: Any) -> Report:
     )
     return Report(
         schema=report.SCHEMA,
-        tier="measured",
+        tier=verdict.tier(case.emulation, judged(case)),
         date="2026-01-02T03:04:05+00:00",
         seconds=63.0,
         model=msgspec.structs.replace(
@@ -381,11 +422,44 @@ def test_reports_without_a_call_in_common_are_not_compared() -> None:
         compare(a_report(windows), a_report(days))
 
 
+@pytest.mark.parametrize(
+    ("case", "tier"),
+    [
+        (CALM_CASE, "measured"),
+        (changed(emulation=EMULATED), "emulated"),
+        (changed(before=governed("ondemand")), "not valid"),
+    ],
+)
+def test_measured_is_said_of_nothing_but_a_valid_run(
+    tmp_path: Path, case: Case, tier: str
+) -> None:
+    made = a_report(case)
+    assert made.tier == tier
+    assert ("measured" in words.summary(made)) == (tier == "measured")
+    svg = tmp_path / "page.svg"
+    with matplotlib_text():
+        page.save(svg, made)
+    assert ("measured" in svg.read_text()) == (tier == "measured")
+
+
+def test_another_cadence_is_a_difference() -> None:
+    slow = a_report(changed(plan=msgspec.structs.replace(PLAN, every_s=1.28)))
+    assert compare(a_report(), slow).differences == {
+        "calls": ("20 s warm, 40 s each after 0.02 s", "20 s warm, 40 s each after 1.28 s")
+    }
+
+
+def test_a_name_with_brackets_survives() -> None:
+    made = a_report(name="wrist [1, 2]")
+    assert report.decode(report.encode(made)) == made
+
+
 def test_the_summary_says_what_matters() -> None:
-    said = words.summary(a_report(changed(before=governed("ondemand"))))
+    said = words.summary(a_report())
     for part in (
         "wrist-himae 1.0.0 in litert 2.3.0 on Raspberry Pi 4 Model B Rev 1.4",
-        "valid: no, because governor is ondemand, not performance",
+        "valid: yes",
+        "20 s warm, 40 s each after 0.02 s",
         "measured",
         "4 x Cortex-A72",
         "48.0 MB added",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onwrist.bench import words
 from onwrist.bench.quantiles import resampled_medians
-from onwrist.bench.report import Mode, Report, What
+from onwrist.bench.report import Mode, Report, Series, What
 from onwrist_runtime.errors import InputError
 
 
@@ -19,7 +20,7 @@ class Ratio:
     Attributes
     ----------
     first_us, second_us : the medians, of all calls.
-    low, high : bootstrap interval; each report's samples are drawn by themselves.
+    low, high : bootstrap interval; each report's samples are drawn by themselves, in blocks.
     """
 
     what: What
@@ -66,9 +67,9 @@ def compare(first: Report, second: Report) -> Comparison:
         y = others.get((x.what, x.mode))
         if y is None:
             continue
-        drawn = [resampled_medians(np.array(s.samples_us), k) for k, s in enumerate((x, y))]
-        low, high = np.percentile(drawn[1] / drawn[0], [2.5, 97.5]).tolist()
         ratio = y.p50_us / x.p50_us
+        off = [_relative_medians(s, seed) for seed, s in enumerate((x, y))]
+        low, high = np.percentile(ratio * off[1] / off[0], [2.5, 97.5]).tolist()
         ratios.append(Ratio(x.what, x.mode, x.p50_us, y.p50_us, ratio, low, high))
     if not ratios:
         raise InputError("the reports have no call in common that both measured")
@@ -89,5 +90,13 @@ def compare(first: Report, second: Report) -> Comparison:
     return Comparison(tuple(ratios), same, differences)
 
 
+def _relative_medians(series: Series, seed: int) -> NDArray[np.float64]:
+    """Of resamples, to that of the samples: these may be fewer than the calls of p50."""
+    samples = np.array(series.samples_us)
+    relative: NDArray[np.float64] = resampled_medians(samples, seed) / np.median(samples)
+    return relative
+
+
 def _identity(report: Report) -> str:
-    return f"{report.model.name} {report.model.version} ({report.model.sha256[:12]})"
+    said = f"{report.model.name} {report.model.version} ({report.model.sha256[:12]})"
+    return words.printable(said)

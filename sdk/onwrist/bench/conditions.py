@@ -5,12 +5,13 @@ Every reader takes the root under which /proc and /sys lie. What cannot be read 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from onwrist.bench.machine import ROOT, number, text
+from onwrist.bench.machine import ROOT, found, number, text
 from onwrist.bench.report import Battery, Clock, Energy, Load, State, Zone
 
 # Bits of `vcgencmd get_throttled`, from the documentation of Raspberry Pi OS; the same 16
@@ -54,7 +55,7 @@ def _clock(processor: int, root: Path) -> Clock:
 
 
 def _zones(root: Path) -> Iterator[Zone]:
-    for folder in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+    for folder in found(root / "sys/class/thermal", "thermal_zone*"):
         millidegrees = number(folder / "temp")
         if millidegrees is not None:
             name = text(folder / "type") or folder.name
@@ -63,15 +64,13 @@ def _zones(root: Path) -> Iterator[Zone]:
 
 def throttled(root: Path = ROOT) -> tuple[str, ...] | None:
     """What `vcgencmd get_throttled` of a Raspberry Pi says, in words; None without it."""
-    for folder in ("usr/bin", "opt/vc/bin"):
-        program = root / folder / "vcgencmd"
-        if program.is_file():
-            break
-    else:
+    folders = (root / "usr/bin", root / "opt/vc/bin")
+    programs = [program for folder in folders for program in found(folder, "vcgencmd")]
+    if not programs:
         return None
     try:
         done = subprocess.run(
-            [program, "get_throttled"], capture_output=True, text=True, timeout=5
+            [programs[0], "get_throttled"], capture_output=True, text=True, timeout=5
         )
         bits = int(done.stdout.strip().removeprefix("throttled="), 16)
     except (OSError, subprocess.SubprocessError, ValueError):
@@ -87,7 +86,7 @@ def throttled(root: Path = ROOT) -> tuple[str, ...] | None:
 
 def _cooling(root: Path) -> tuple[str, ...] | None:
     """The cooling devices that hold a processor's clock down."""
-    folders = sorted((root / "sys/class/thermal").glob("cooling_device*"))
+    folders = found(root / "sys/class/thermal", "cooling_device*")
     kinds = {folder: text(folder / "type") or "" for folder in folders}
     clocks = {folder: kind for folder, kind in kinds.items() if "cpufreq" in kind}
     if not clocks:
@@ -96,12 +95,8 @@ def _cooling(root: Path) -> tuple[str, ...] | None:
 
 
 def _throttle_events(root: Path) -> int | None:
-    counts = [
-        number(path)
-        for path in (root / "sys/devices/system/cpu").glob(
-            "cpu[0-9]*/thermal_throttle/core_throttle_count"
-        )
-    ]
+    each = "cpu[0-9]*/thermal_throttle/core_throttle_count"
+    counts = [number(path) for path in found(root / "sys/devices/system/cpu", each)]
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 
@@ -114,13 +109,14 @@ def _load_average(root: Path) -> float | None:
 
 
 def batteries(root: Path = ROOT) -> tuple[Battery, ...]:
-    """Every battery, in the units of sysfs: microamperes and microvolts."""
-    found = []
-    for folder in sorted((root / "sys/class/power_supply").glob("*")):
-        if text(folder / "type") != "Battery":
+    """Every battery of the device, from the units of sysfs: microamperes and microvolts."""
+    each = []
+    for folder in found(root / "sys/class/power_supply", "*"):
+        # The battery of a mouse or a keyboard has the scope "Device".
+        if text(folder / "type") != "Battery" or text(folder / "scope") == "Device":
             continue
         current, voltage = number(folder / "current_now"), number(folder / "voltage_now")
-        found.append(
+        each.append(
             Battery(
                 name=folder.name,
                 status=text(folder / "status"),
@@ -128,7 +124,7 @@ def batteries(root: Path = ROOT) -> tuple[Battery, ...]:
                 voltage_v=None if voltage is None else voltage / 1e6,
             )
         )
-    return tuple(found)
+    return tuple(each)
 
 
 class Meter:
@@ -195,23 +191,33 @@ class LoadMeter:
 
     def load(self) -> Load:
         """The shares since then; None where the kernel keeps no such account."""
-        (ran, waited), (stolen, all_time) = self._accounts()
-        (ran_before, waited_before), (stolen_before, all_before) = self._before
+        now = self._accounts()
+        ran, waited, stolen, busy, ticks, own, seconds = (
+            x - y for x, y in zip(now, self._before, strict=True)
+        )
+        others = None
+        if ticks > 0:
+            # Ticks are coarse: a little less than nothing is nothing.
+            others = round(max(0.0, busy / os.sysconf("SC_CLK_TCK") - own) / seconds, 2)
         return Load(
-            waited_share=_share(
-                waited - waited_before, ran + waited - ran_before - waited_before
-            ),
-            stolen_share=_share(stolen - stolen_before, all_time - all_before),
+            waited_share=_share(waited, ran + waited),
+            stolen_share=_share(stolen, ticks),
+            other_processors=others,
         )
 
-    def _accounts(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Nanoseconds that this thread ran and waited; ticks stolen, and of all kinds."""
+    def _accounts(self) -> tuple[float, ...]:
+        """Nanoseconds that this thread ran and waited; ticks of all processors that were
+        stolen, busy, and of any kind; seconds that this process ran, and that passed.
+        """  # fmt: skip
         own = (text(self._root / "proc/self/schedstat") or "0 0").split()
-        line = (text(self._root / "proc/stat") or "").partition("\n")[0].split()[1:]
-        ticks = [int(x) for x in line[:8]]  # guest time, after it, is in user time already
-        stolen = ticks[7] if len(ticks) == 8 else 0
-        return (int(own[0]), int(own[1])), (stolen, sum(ticks))
+        line = (text(self._root / "proc/stat") or "").partition("\n")[0].split()[1:9]
+        # Guest time, after these, is in user time already.
+        user, nice, system, idle, iowait, irq, soft, stolen = map(int, line or "0" * 8)
+        busy = user + nice + system + irq + soft
+        ticks = busy + idle + iowait + stolen
+        times = time.process_time(), time.monotonic()
+        return (int(own[0]), int(own[1]), stolen, busy, ticks, *times)
 
 
-def _share(part: int, whole: int) -> float | None:
+def _share(part: float, whole: float) -> float | None:
     return round(part / whole, 4) if whole > 0 else None

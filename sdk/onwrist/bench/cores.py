@@ -1,7 +1,7 @@
 """Names of Arm cores by what /proc/cpuinfo says of them.
 
 Implementer and part are those of MIDR_EL1; the names are of Arm's technical reference
-manuals and of Linux's arch/arm64/include/asm/cputype.h.
+manuals and of cputype.h in Linux's arch/arm and arch/arm64.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ _NAMES = {
     ("0x41", "0xc07"): "Cortex-A7",
     ("0x41", "0xc08"): "Cortex-A8",
     ("0x41", "0xc09"): "Cortex-A9",
-    ("0x41", "0xc0d"): "Cortex-A17",
+    ("0x41", "0xc0d"): "Cortex-A12",
+    ("0x41", "0xc0e"): "Cortex-A17",
     ("0x41", "0xc0f"): "Cortex-A15",
     ("0x41", "0xd01"): "Cortex-A32",
     ("0x41", "0xd03"): "Cortex-A53",

@@ -14,10 +14,11 @@ import platform
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from onwrist.bench.machine import ROOT, text
+from onwrist.bench.machine import ROOT, number
 
-HARDWARE, SOFTWARE = 0, 1
+HARDWARE = 0  # PERF_TYPE_HARDWARE
 EVENTS = {"cycles": 0, "instructions": 1, "cache_misses": 3, "branch_misses": 5}
 
 # By the process's own instruction set: a 32-bit Python runs under a 64-bit kernel as well.
@@ -63,8 +64,8 @@ class Counter:
             ctypes.c_ulong(0),
         )
         if self._file < 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+            refused = ctypes.get_errno()
+            raise OSError(refused, os.strerror(refused))
 
     def start(self) -> None:
         self._tell(_RESET)
@@ -120,16 +121,18 @@ def count(call: Callable[[], object], calls: int) -> dict[str, float]:
     return found
 
 
-def why(error: OSError) -> str:
+def why(error: OSError, root: Path = ROOT) -> str:
     """The refusal of a kernel in words."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        level = text(ROOT / "proc/sys/kernel/perf_event_paranoid")
+        level = number(root / "proc/sys/kernel/perf_event_paranoid")
+        if level is None or level <= 2:
+            return "not allowed, perhaps by a container or a security policy"
         return (
-            "not allowed: " + (f"perf_event_paranoid is {level}, " if level else "")
-            + "`sudo sysctl kernel.perf_event_paranoid=2` allows it"
-        )  # fmt: skip
+            f"not allowed: perf_event_paranoid is {level}, "
+            "and `sudo sysctl kernel.perf_event_paranoid=2` allows it"
+        )
     if error.errno in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):
         return "this processor, or the virtual machine around it, offers no counters"
     if error.errno == errno.ENOSYS:
-        return "this kernel, or what emulates it, has no perf_event_open"
+        return "no perf_event_open here: not Linux, an unknown processor, or an emulator"
     return f"perf_event_open failed: {error.strerror}"

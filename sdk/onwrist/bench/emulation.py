@@ -7,6 +7,7 @@ An emulator of programs (qemu-user, and those of its kind) shows a program its o
   under such an emulator, where the second one is the emulator, or its loader.
 - /proc/thread-self/maps lists the emulator, which is mapped into the process.
 - An emulated Arm may see the /proc/cpuinfo of the x86 below it, or the other way round.
+- Apple's translator of x86 programs calls the processor "VirtualApple".
 - An emulator of whole machines names itself as the processor where it imitates one, as
   "QEMU TCG CPU" or as implementer 0x00. It can also imitate a known core, or be only a board
   around a real one (KVM): on a board of QEMU's the answer is "not known".
@@ -67,4 +68,6 @@ def _processors(root: Path, machine: str | None) -> list[str]:
         signs.append(f"/proc/cpuinfo is of an Arm, and the machine is {machine}")
     if "TCG" in fields.get("model name", "") or fields.get("CPU implementer") == "0x00":
         signs.append("the processor calls itself QEMU's")
+    if "VirtualApple" in fields.get("model name", ""):
+        signs.append("the processor calls itself Apple's translator")
     return signs

@@ -47,6 +47,14 @@ def number(path: Path) -> int | None:
         return None
 
 
+def found(folder: Path, pattern: str) -> list[Path]:
+    """What a folder of the kernel's has of some name; nothing where it may not be read."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:  # Android refuses apps even to ask whether a folder is there
+        return []
+
+
 def machine_of(root: Path = ROOT) -> Machine:
     """What Python runs on."""
     name, version = platform.libc_ver()
@@ -66,13 +74,13 @@ def versions(engine: str) -> dict[str, str]:
     """Of Python and of the packages that decide a figure."""
     from importlib import metadata  # it loads the modules of mail, sockets among them
 
-    found = {"Python": platform.python_version()}
+    known = {"Python": platform.python_version()}
     for package in ("onwrist", "numpy", PACKAGES[engine]):
         try:
-            found[package] = metadata.version(package)
+            known[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "unknown"  # runs from its folder, without being installed
-    return found
+            known[package] = "unknown"  # runs from its folder, without being installed
+    return known
 
 
 def board(root: Path = ROOT) -> str | None:

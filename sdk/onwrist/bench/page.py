@@ -79,8 +79,7 @@ def _write(sheet: Axes, x: float, y: float, said: str, size: float = 7.5, **how:
 
 def _title(sheet: Axes, report: Report) -> Block:
     lines = textwrap.wrap(words.title(report), 72)
-    emulated = " in an emulator" if report.emulation.emulated else ""
-    said = f"onwrist bench, {report.date}, {report.seconds:.0f} s, {report.tier}{emulated}"
+    said = f"onwrist bench, {report.date}, {report.seconds:.0f} s, {report.tier}"
 
     def draw(top: float) -> None:
         for k, line in enumerate(lines):

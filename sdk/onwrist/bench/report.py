@@ -21,6 +21,7 @@ SCHEMA: Literal["onwrist-bench/1"] = "onwrist-bench/1"
 
 Mode = Literal["warm", "after idle"]
 What = Literal["predict", "engine", "step", "push"]
+Tier = Literal["measured", "emulated", "not valid"]
 Microseconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 
@@ -128,11 +129,13 @@ class Load(Record, frozen=True, kw_only=True):
     """What others took while the warm calls ran.
 
     `waited_share` is the time that this process could have run but was not let, `stolen_share`
-    what a hypervisor took of all processors.
+    what a hypervisor took of all processors, `other_processors` how many of them other
+    processes kept busy.
     """
 
     waited_share: float | None
     stolen_share: float | None
+    other_processors: float | None
 
 
 class Start(Record, frozen=True, kw_only=True):
@@ -218,7 +221,7 @@ class Report(Record, frozen=True, kw_only=True):
     """Everything that a benchmark found."""
 
     schema: Literal["onwrist-bench/1"]
-    tier: Literal["measured"]
+    tier: Tier
     date: str
     seconds: float
     plan: Plan
@@ -244,7 +247,8 @@ class _Named(msgspec.Struct):
 def encode(report: Report) -> bytes:
     """The bytes of a report; lists of numbers take one line."""
     text = msgspec.json.format(msgspec.json.encode(report), indent=1).decode()
-    one_line = re.sub(r"\[[\d\s.,eE+-]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)
+    # A string has no line feed in it, so that none is taken for a list.
+    one_line = re.sub(r"\[\n[\d\s.,eE+-]+\]", lambda found: re.sub(r"\s+", "", found[0]), text)
     return one_line.encode() + b"\n"
 
 
@@ -259,7 +263,7 @@ def decode(raw: bytes) -> Report:
     try:
         schema = msgspec.json.decode(raw, type=_Named).schema
         if schema != SCHEMA:
-            raise InputError(f"a report of schema {schema}; this version reads {SCHEMA}")
+            raise InputError(f"a report of schema {schema!r}; this version reads {SCHEMA!r}")
         return msgspec.json.decode(raw, type=Report)
     except InputError:
         raise

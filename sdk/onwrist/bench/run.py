@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,17 +23,32 @@ WARM_SHARE = 1 / 3  # of the seconds that are given
 SECONDS, EVERY = 60.0, 0.02
 IDLE_ROUNDS = 40  # as many calls after idle as the verdict asks for, and some more
 _KINDS = 4  # of calls that take turns, at most
+_LONGEST = 3600.0  # seconds between two calls
 
 Tell = Callable[[str], None]
 
 
 def plan_of(threads: int, core: int | None, seconds: float | None, every: float | None) -> Plan:
-    """How long to measure what; the default is a minute, or longer for a slow cadence."""
+    """How long to measure what; the default is a minute, or longer for a slow cadence.
+
+    Raises
+    ------
+    InputError
+        The cadence is slower than a call an hour, or not one call of each kind fits in.
+    """
     every = EVERY if every is None else every
     total = SECONDS if seconds is None else seconds
     idle = (1 - WARM_SHARE) * total
     if seconds is None:
         idle = max(idle, IDLE_ROUNDS * _KINDS * every)
+    if every > _LONGEST:
+        raise InputError(f"--every is at most {_LONGEST:g} seconds")
+    if idle < _KINDS * every:
+        least = _KINDS * every / (1 - WARM_SHARE)
+        raise InputError(
+            f"--seconds {total:g} is too short for calls every {every:g} seconds: "
+            f"give {math.ceil(least)} or more, or leave it out"
+        )
     return Plan(
         threads=threads, core=core, warm_s=WARM_SHARE * total, idle_s=idle, every_s=every
     )
@@ -92,9 +108,10 @@ def run(path: Path, engine: str | None, plan: Plan, tell: Tell) -> Report:
             meter.look()
         after = state(processors)
     series = (*warm.series(), *idle.series())
+    judged = verdict.judge(plan, about, before, after, load, outputs, series)
     return Report(
         schema=SCHEMA,
-        tier="measured",
+        tier=verdict.tier(about, judged),
         date=date,
         seconds=round(time.monotonic() - begun, 1),
         plan=plan,
@@ -110,7 +127,7 @@ def run(path: Path, engine: str | None, plan: Plan, tell: Tell) -> Report:
         series=series,
         counters=counters,
         energy=meter.energy(),
-        verdict=verdict.judge(plan, about, before, after, load, outputs, series),
+        verdict=judged,
     )
 
 

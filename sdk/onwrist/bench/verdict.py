@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from onwrist.bench.report import Emulation, Load, Mode, Outputs, Plan, Series, State, Verdict
+from onwrist.bench.report import (
+    Emulation,
+    Load,
+    Mode,
+    Outputs,
+    Plan,
+    Series,
+    State,
+    Tier,
+    Verdict,
+)
 
 DRIFT = 0.05  # of the median, from one half to the other
 WAITED, STOLEN = 0.01, 0.01  # shares of the time that others may take
-LOAD = 0.5  # processes that wanted a processor before, where the scheduler tells no more
+LOAD = 0.5  # processors that others may keep busy
 CALLS: Mapping[Mode, int] = {"warm": 100, "after idle": 30}  # at least
 
 
@@ -30,13 +40,22 @@ def judge(
         *_series(series),
         *(f"{x.role}: off the golden vectors" for x in outputs if not x.passed),
     )
-    notes = tuple(_notes(plan, emulation, before, after))
+    notes = tuple(_notes(plan, emulation, before, after, series))
     return Verdict(valid=not reasons, reasons=reasons, notes=notes)
+
+
+def tier(emulation: Emulation, verdict: Verdict) -> Tier:
+    """What the latencies are: "measured" is left to those that can be quoted."""
+    if emulation.emulated:
+        return "emulated"
+    return "measured" if verdict.valid else "not valid"
 
 
 def _emulated(emulation: Emulation) -> Iterator[str]:
     if emulation.emulated:
         yield f"emulated: {', '.join(emulation.signs)}"
+    if emulation.emulated is None:
+        yield f"whether this is emulated is not known: {', '.join(emulation.signs)}"
 
 
 def _throttled(before: State, after: State) -> Iterator[str]:
@@ -62,9 +81,11 @@ def _load(before: State, load: Load) -> Iterator[str]:
         yield f"other load: {load.waited_share:.0%} of the time waiting for a processor"
     if load.stolen_share is not None and load.stolen_share > STOLEN:
         yield f"other load: {load.stolen_share:.0%} of the time taken by other machines"
-    unknown = load.waited_share is None
-    if unknown and before.load_average is not None and before.load_average > LOAD:
-        yield f"other load: the load average was {before.load_average:.2f} before"
+    busy, average = load.other_processors, before.load_average
+    if busy is not None and busy > LOAD:
+        yield f"other load: others kept {busy:.1f} processors busy"
+    if busy is None and load.waited_share is None and average is not None and average > LOAD:
+        yield f"other load: the load average was {average:.2f} before"
 
 
 def _series(series: Sequence[Series]) -> Iterator[str]:
@@ -76,12 +97,19 @@ def _series(series: Sequence[Series]) -> Iterator[str]:
         few = [x for x in series if x.mode == mode and x.calls < least]
         if few:
             listed = ", ".join(f"{x.what} {x.calls}" for x in few)
-            yield f"too few calls {mode}: {listed}; {least} are needed"
+            yield f"too few calls {mode}: {listed}; {least} are needed, measure for longer"
 
 
-def _notes(plan: Plan, emulation: Emulation, before: State, after: State) -> Iterator[str]:
-    if emulation.emulated is None:
-        yield f"whether this is emulated is not known: {'; '.join(emulation.signs)}"
+def _notes(
+    plan: Plan,
+    emulation: Emulation,
+    before: State,
+    after: State,
+    series: Sequence[Series],
+) -> Iterator[str]:
+    unknown = dict.fromkeys(x.mode for x in series if x.drift is None)
+    if unknown:
+        yield f"too few calls to tell a drift: {', '.join(unknown)}"
     if emulation.hypervisor:
         yield "this is a virtual machine"
     if any(clock.governor is None for clock in before.clocks):

@@ -16,7 +16,7 @@ LABELS: dict[What, str] = {
     "step": "engine alone, a step",
     "push": "push to prediction",
 }
-COLUMNS = ("calls", "min", "p50", "95 % of p50", "p90", "p99", "p99.9", "max", "in engine")
+COLUMNS = ("calls", "min", "p50", "95 % interval", "p90", "p99", "p99.9", "max", "in engine")
 
 
 def verdict(report: Report) -> str:
@@ -78,6 +78,10 @@ def conditions(report: Report) -> list[tuple[str, str]]:
         ("bundle", f"{report.model.name} {report.model.version}, {report.model.sha256[:12]}"),
         ("graphs", ", ".join(report.model.graphs)),
         ("threads", f"{plan.threads}, {_core(plan.core)}"),
+        (
+            "calls",
+            f"{plan.warm_s:.3g} s warm, {plan.idle_s:.3g} s each after {plan.every_s:g} s",
+        ),
         ("emulated", _emulated(report)),
         ("governor", _governors(report)),
         ("clock", _clocks(report)),
@@ -145,7 +149,7 @@ def summary(report: Report) -> str:
             verdict(report),
             *(f"note: {note}" for note in report.verdict.notes),
             "",
-            f"{unit}, {report.tier}",
+            f"{unit}, {report.tier}, {report.date}",
             *columns([head, *rows]),
             "",
             *(f"{name:<12}  {value}" for name, value in facts),
@@ -247,6 +251,8 @@ def _load(report: Report) -> str:
     ]
     if report.load.waited_share is not None:
         said.append(f"{report.load.waited_share:.1%} of the time waiting")
+    if report.load.other_processors is not None:
+        said.append(f"others kept {report.load.other_processors:.1f} processors busy")
     return ", ".join(said) or "not known"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -136,14 +137,16 @@ def _lines(found: Comparison, first: Report, second: Report) -> Iterator[str]:
         ]
         for x in found.ratios
     ]
-    yield f"\nmedians in {unit}, measured"
+    yield f"\nmedians in {unit}, A {first.tier}, B {second.tier}"
     yield from words.columns([head, *rows])
-    for same, said in ((True, "the same bytes"), (False, "OTHER BYTES")):
+    for same, said in ((True, "the same bytes"), (False, "different bytes")):
         names = [name for name, is_same in found.same_outputs.items() if is_same == same]
         if names:
             yield f"outputs of the golden vectors, {said}: {', '.join(names)}"
+    if found.differences:
+        yield "\nconditions that are not the same, A | B"
     for name, (a, b) in found.differences.items():
-        yield f"{name} differs: {a} | {b}"
+        yield f"{name:<12}  {a} | {b}"
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
@@ -153,6 +156,15 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise InputError(f"{option} {path}: there is no folder {path.parent}")
         if path is not None and path.is_dir():
             raise InputError(f"{option} {path} is a folder; name a file in it")
+        if path is not None:
+            try:
+                tempfile.TemporaryFile(dir=path.absolute().parent).close()
+            except OSError as error:
+                raise InputError(
+                    f"{option} {path} cannot be written: {error.strerror}"
+                ) from None
+    if arguments.plot is not None and arguments.plot == arguments.output:
+        raise InputError(f"-o and --plot are both {arguments.plot}: name two files")
     if arguments.plot is not None:
         require("matplotlib", "plots", "drawing a page")
 
