@@ -138,10 +138,10 @@ def concat(scope: Scope, node: NodeProto) -> None:
     axis = attributes(node)["axis"] % len(scope.shapes[node.output[0]])
     quantizer = scope.integer(node)
     names = [name if quantizer is None else stored(scope, name) for name in node.input]
-    last = quantizer is not None and scope.is_last(names[0])
+    last = maps_last(scope, node) if quantizer is None else scope.is_last(names[0])
     inputs = [scope.get_last(name) if last else scope.get(name) for name in names]
     if quantizer is None:
-        result = output(scope, node)
+        result = output(scope, node, like=inputs[0] if last else None)
     else:
         result = quantized_output(scope, quantizer, _laid_out(scope, node, last))
     axis = {1: 3, 2: TIME}[axis] if last else axis
@@ -181,8 +181,10 @@ def transpose(scope: Scope, node: NodeProto) -> None:
     rank = len(scope.shapes[node.input[0]])
     order = list(attributes(node).get("perm", range(rank)[::-1]))
     quantizer = scope.integer(node)
-    if quantizer is not None and order == [0, 2, 1]:
-        source, name = stored(scope, node.input[0]), quantizer.output[0]
+    if order == [0, 2, 1] and (quantizer is not None or _between_maps(scope, node)):
+        source, name = node.input[0], node.output[0]
+        if quantizer is not None:
+            source, name = stored(scope, source), quantizer.output[0]
         one, rows, columns = scope.shapes[node.output[0]]
         if scope.is_last(source):
             scope.plain[name] = scope.reshape(
@@ -208,6 +210,14 @@ def transpose(scope: Scope, node: NodeProto) -> None:
     turn = scope.flat.constant(f"{node.output[0]}/order", np.array(order, np.int32))
     options = schema.TransposeOptionsT()
     scope.flat.operator("TRANSPOSE", [x, turn], [result], version, options)
+
+
+def _between_maps(scope: Scope, node: NodeProto) -> bool:
+    """Whether a float feature map comes in channels last, or is joined to one that does."""
+    readers = scope.consumers.get(node.output[0], [])
+    return scope.is_last(node.input[0]) or any(
+        n.op_type == "Concat" and maps_last(scope, n) for n in readers
+    )
 
 
 def add(scope: Scope, node: NodeProto) -> None:
