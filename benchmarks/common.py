@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import onwrist
+from onwrist.bench.machine import features, processor_name
 from onwrist.files import written_beside
 from onwrist.simulate import simulate
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.signals import resample
 
 PACKAGES = ("onwrist", "numpy", "onnxruntime", "ai-edge-litert", "tflite-runtime")
-INT8 = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
 
 
 def pin() -> int:
@@ -35,33 +35,13 @@ def conditions() -> dict[str, str]:
     """Processor, versions and how busy the machine is, in words."""
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "processor": processor(),
-        "instructions": ", ".join(instructions()) or "none that matter to INT8 are known",
+        "processor": processor_name(),
+        "instructions": ", ".join(features()) or "none that matter to INT8 are known",
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "load average": load_average(),
     }
-
-
-def processor() -> str:
-    """The processor by its own name where the system tells it."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
-
-
-def instructions() -> list[str]:
-    """What the processor has that engines use for INT8."""
-    has = {*_cpuinfo("flags").split(), *_cpuinfo("Features").split()}
-    return [name for name in INT8 if name in has]
-
-
-def _cpuinfo(field: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return ""
-    pairs = (line.partition(":") for line in lines)
-    return next((value.strip() for name, _, value in pairs if name.strip() == field), "")
 
 
 def versions() -> dict[str, str]:

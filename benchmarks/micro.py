@@ -18,8 +18,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-from common import identity, listed, processor, save, table, versions
+from common import identity, listed, save, table, versions
 
+from onwrist.bench.machine import processor_name
 from onwrist.bundles import find
 from onwrist_export.packing.trials import try_bundle
 from onwrist_export.quantization.elsewhere import PACKAGES, environment
@@ -154,7 +155,7 @@ def main() -> int:
         print(f"micro: error: {error}", file=sys.stderr)
         return 2
     packages = ", ".join(f"{package} {number}" for package, number in versions().items())
-    what = {"processor": processor(), "versions": packages, **missing}
+    what = {"processor": processor_name(), "versions": packages, **missing}
     text = f"# TFLite-Micro\n\n{listed(what)}\n{HOW}{text}"
     print(text)
     if arguments.output:

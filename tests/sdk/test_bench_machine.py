@@ -111,6 +111,7 @@ def test_two_kinds_of_cores_are_told_apart_and_share_features(tmp_path: Path) ->
         ("Cortex-A78", (4,)),
     ]
     assert machine.features(tmp_path) == ("asimd", "asimddp")
+    assert machine.processor_name(tmp_path) == "Cortex-A55, Cortex-A78"
 
 
 def test_a_core_without_a_known_name_keeps_its_numbers(tmp_path: Path) -> None:

@@ -124,6 +124,12 @@ def cores(root: Path = ROOT) -> tuple[Core, ...]:
     )
 
 
+def processor_name(root: Path = ROOT) -> str:
+    """The kinds of cores by name; the kind of machine where no name is known."""
+    names = dict.fromkeys(core.name for core in cores(root) if core.name)
+    return ", ".join(names) or platform.processor() or platform.machine()
+
+
 def features(root: Path = ROOT) -> tuple[str, ...]:
     """What every processor has for INT8."""
     each = [

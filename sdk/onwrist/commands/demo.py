@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 import onwrist
 from onwrist import plot_days, plots
+from onwrist.bench.machine import processor_name
 from onwrist.commands import days, options, output
 from onwrist.days import days_of
 from onwrist.recording import Recording
@@ -154,16 +154,5 @@ def measure(model: Model, recording: Recording) -> dict[str, Any]:
         "predict_ms": 1000 * float(np.median(times["predict"])),
         "runs": _RUNS,
         "threads": 1,
-        "machine": _machine(),
+        "machine": processor_name(),
     }
-
-
-def _machine() -> str:
-    """The processor by its own name where the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
