@@ -129,7 +129,9 @@ def latencies(
         "call is slower.\n\n"
         "- by instructions: the cross-check, which knows the number of instructions alone\n"
         "- memory: the least that reading what the second-level cache missed takes, at the "
-        "published bandwidth of one core; the estimate has its share of it in it\n\n"
+        "published bandwidth of one core; the estimate holds a share of it. On a Cortex-A76 "
+        "and A78 it holds none, as a third-level cache that fits the weights spares it in warm "
+        "calls; without one, a call takes at least this\n\n"
     ]
     graphs = sorted({(p.counted.bundle, p.counted.role) for p in predictions})
     for bundle, role in graphs:
