@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from common import save
-from latency import fit, networks, report
+from latency import evidence, fit, networks, report
 from latency.mca import ModelError, Tools
 
 MEMORY = ".mca"  # what llvm-mca has worked out, beside the lane
@@ -49,7 +49,7 @@ def main() -> None:
         rows = fit.read_rows()
         model = fit.fit(rows)
         if arguments.refit:
-            print(report.calibration(model, rows))
+            print(evidence.calibration(model, rows))
             return
         predictions = report.predict(report.read_counted(arguments.counts, tools), model)
         text, record = report.latencies(predictions, model, rows)
