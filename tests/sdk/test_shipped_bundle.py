@@ -1,4 +1,4 @@
-"""The bundle inside the package: it loads by default, and reads a simulated wrist."""
+"""The wrist bundles inside the package: they load by name, and read a simulated wrist."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from onwrist_runtime.engines import installed
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture(scope="module")
-def model() -> onwrist.Model:
-    return onwrist.load()
+@pytest.fixture(scope="module", params=["wrist-himae", "wrist-himae-small"])
+def model(request: pytest.FixtureRequest) -> onwrist.Model:
+    return onwrist.load(request.param)
 
 
-def test_the_default_is_found_by_name_too(model: onwrist.Model) -> None:
-    assert model.name == "wrist-himae"
-    assert onwrist.load("wrist-himae").hash == model.hash
+def test_the_default_is_found_by_name_too() -> None:
+    assert onwrist.load("wrist-himae").hash == onwrist.load().hash
+
+
+def test_both_read_the_same_sensors(model: onwrist.Model) -> None:
     assert model.channels == ("ppg", "acc_x", "acc_y", "acc_z", "eda", "temp")
     assert model.tasks == ("heart_rate", "stress")
     assert (model.rate, model.window_samples) == (25.0, 256)
@@ -63,11 +65,13 @@ def test_a_stream_runs_in_steps_and_reads_the_heart_rate(model: onwrist.Model) -
 
 
 def test_a_stream_goes_on_in_another_engine_with_the_same_bytes(
-    simulated: Recording,
+    model: onwrist.Model, simulated: Recording
 ) -> None:
     if not (installed("litert") and installed("onnxruntime")):
         pytest.skip("needs both engines")
-    first, second = (onwrist.load(engine=name) for name in ("litert", "onnxruntime"))
+    first, second = (
+        onwrist.load(model.name, engine=name) for name in ("litert", "onnxruntime")
+    )
     halves = [
         {
             name: onwrist.Signal(s.values[part], s.times[part], s.rate)
