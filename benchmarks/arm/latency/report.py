@@ -11,6 +11,7 @@ from common import table
 
 from latency import evidence, fit
 from latency.blocks import instructions, read_blocks
+from latency.evidence import ms
 from latency.fit import Count, Estimate, Model, Row
 from latency.mca import CPUS, Cycles, Tools
 
@@ -175,10 +176,10 @@ def _table(predictions: Sequence[Prediction]) -> str:
             [
                 p.device,
                 f"{p.counted.precision}, {p.counted.engine}",
-                evidence.ms(p.model.p50),
-                f"{evidence.ms(p.model.low)} to {evidence.ms(p.model.high)}",
-                f"{evidence.ms(p.plain.p50)} ({evidence.ms(p.plain.low)} to {evidence.ms(p.plain.high)})",
-                evidence.ms(p.memory),
+                ms(p.model.p50),
+                f"{ms(p.model.low)} to {ms(p.model.high)}",
+                f"{ms(p.plain.p50)} ({ms(p.plain.low)} to {ms(p.plain.high)})",
+                ms(p.memory),
                 p.verdict,
             ]
             for p in sorted(
