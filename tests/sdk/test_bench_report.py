@@ -445,7 +445,10 @@ def test_measured_is_said_of_nothing_but_a_valid_run(
 def test_another_cadence_is_a_difference() -> None:
     slow = a_report(changed(plan=msgspec.structs.replace(PLAN, every_s=1.28)))
     assert compare(a_report(), slow).differences == {
-        "calls": ("20 s warm, 40 s each after 0.02 s", "20 s warm, 40 s each after 1.28 s")
+        "calls": (
+            "20 s warm, 40 s after 0.02 s of idle each",
+            "20 s warm, 40 s after 1.28 s of idle each",
+        )
     }
 
 
@@ -459,7 +462,7 @@ def test_the_summary_says_what_matters() -> None:
     for part in (
         "wrist-himae 1.0.0 in litert 2.3.0 on Raspberry Pi 4 Model B Rev 1.4",
         "valid: yes",
-        "20 s warm, 40 s each after 0.02 s",
+        "20 s warm, 40 s after 0.02 s of idle each",
         "measured",
         "4 x Cortex-A72",
         "48.0 MB added",
@@ -481,8 +484,9 @@ def test_a_strangers_report_cannot_steer_a_terminal() -> None:
     [
         changed(emulation=EMULATED, before=governed("$x_{1$"), series=steady(300)),
         changed(series=(a_series([5.0]),)),
+        changed(series=(a_series([5.0, 9.0]), a_series([7.0], "step", "after idle"))),
     ],
-    ids=["slow", "one call"],
+    ids=["slow", "one call", "other calls after idle"],
 )
 def test_a_page_is_drawn_for_any_verdict(tmp_path: Path, case: Case) -> None:
     pytest.importorskip("matplotlib")

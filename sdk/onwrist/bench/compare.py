@@ -58,7 +58,7 @@ def compare(first: Report, second: Report) -> Comparison:
     """
     if first.model.sha256 != second.model.sha256:
         raise InputError(
-            "the reports are of different models, whose times say nothing together: "
+            "the reports are of different models, which cannot be compared: "
             f"{_identity(first)} and {_identity(second)}"
         )
     others = {(x.what, x.mode): x for x in second.series}

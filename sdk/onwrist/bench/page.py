@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onwrist.bench import words
-from onwrist.bench.report import Mode, Report
+from onwrist.bench.report import Mode, Report, What
 from onwrist.extras import require
 from onwrist.files import written_beside
 
@@ -131,7 +131,7 @@ def _distributions(sheet: Axes, panel: Axes, report: Report) -> Block:
     return high + 0.75, draw
 
 
-def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> None:
+def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[What]) -> None:
     unit = words.unit_of(x.p50_us for x in report.series)
     per = 1000.0 if unit == "milliseconds" else 1.0
     samples = {(x.what, x.mode): np.array(x.samples_us) / per for x in report.series}
@@ -152,7 +152,7 @@ def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[str]) -> No
     panel.set_xscale("log")
     panel.set_xlim(edges[0], edges[-1])
     panel.set_ylim(-0.05, len(kinds))
-    names = [words.LABELS[x.what] for x in report.series if x.mode == report.series[0].mode]
+    names = [words.LABELS[what] for what in kinds]
     panel.set_yticks([k + 0.3 for k in range(len(kinds))], reversed(names), fontsize=8)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(axis="x", labelsize=8)

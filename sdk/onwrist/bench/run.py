@@ -54,8 +54,14 @@ def plan_of(threads: int, core: int | None, seconds: float | None, every: float 
     )
 
 
-def check_core(core: int | None) -> None:
-    """InputError if this process may not run on it, or cannot be pinned at all."""
+def check_processors(threads: int, core: int | None) -> None:
+    """InputError if there are not as many, or this process cannot be pinned to that one.
+
+    Engines hang or crash when they are asked for thousands of threads.
+    """
+    there = os.cpu_count() or 1
+    if threads > there:
+        raise InputError(f"--threads {threads} is more than this machine's processors: {there}")
     if core is not None and not hasattr(os, "sched_setaffinity"):
         raise InputError("a process can be pinned to a core on Linux only: leave out --pin")
     usable = machine.usable_processors()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from onwrist.bench.machine import PACKAGES
-from onwrist.bench.report import Core, Report, Series, State, What
+from onwrist.bench.report import Core, Plan, Report, Series, State, What
 
 Unit = Literal["microseconds", "milliseconds"]
 
@@ -78,10 +78,7 @@ def conditions(report: Report) -> list[tuple[str, str]]:
         ("bundle", f"{report.model.name} {report.model.version}, {report.model.sha256[:12]}"),
         ("graphs", ", ".join(report.model.graphs)),
         ("threads", f"{plan.threads}, {_core(plan.core)}"),
-        (
-            "calls",
-            f"{plan.warm_s:.3g} s warm, {plan.idle_s:.3g} s each after {plan.every_s:g} s",
-        ),
+        ("calls", f"{plan.warm_s:.3g} s warm, {_idle(plan)}"),
         ("emulated", _emulated(report)),
         ("governor", _governors(report)),
         ("clock", _clocks(report)),
@@ -195,6 +192,10 @@ def _revisions(cores: Sequence[Core]) -> str:
 
 def _core(core: int | None) -> str:
     return "not pinned" if core is None else f"pinned to core {core}"
+
+
+def _idle(plan: Plan) -> str:
+    return f"{plan.idle_s:.3g} s after {plan.every_s:g} s of idle each"
 
 
 def _emulated(report: Report) -> str:

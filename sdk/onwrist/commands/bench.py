@@ -95,10 +95,9 @@ def _refuse_to_measure(arguments: argparse.Namespace) -> None:
 
 
 def _measured(arguments: argparse.Namespace) -> Report:
-    bench.check_core(arguments.pin)
-    plan = bench.plan_of(
-        arguments.threads or 1, arguments.pin, arguments.seconds, arguments.every
-    )
+    threads = arguments.threads or 1
+    bench.check_processors(threads, arguments.pin)
+    plan = bench.plan_of(threads, arguments.pin, arguments.seconds, arguments.every)
     path = find(arguments.bundle)
     print(
         f"onwrist: measuring for {plan.warm_s + plan.idle_s:.3g} s: {plan.warm_s:.3g} s warm, "
@@ -137,7 +136,8 @@ def _lines(found: Comparison, first: Report, second: Report) -> Iterator[str]:
         ]
         for x in found.ratios
     ]
-    yield f"\nmedians in {unit}, A {first.tier}, B {second.tier}"
+    tiers = f"A {first.tier}, B {second.tier}"
+    yield f"\nmedians in {unit}, {tiers}; intervals are of these two runs"
     yield from words.columns([head, *rows])
     for same, said in ((True, "the same bytes"), (False, "different bytes")):
         names = [name for name, is_same in found.same_outputs.items() if is_same == same]
