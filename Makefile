@@ -1,6 +1,7 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
 # make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
+# make latencies: what these counts come to in milliseconds, modelled.
 # make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew; make bundle
 # CONFIG=wrist-himae-small the other one.
 PYTHON ?= python3
@@ -21,7 +22,7 @@ TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bi
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-arm check counts bundle day-bundle days notes benchmarks clean
+.PHONY: demo test test-arm check counts latencies bundle day-bundle days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -42,6 +43,11 @@ check: $(VENV)/.dev
 counts: $(VENV)/.dev
 	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site count.so
 	$(BIN)/python benchmarks/arm/count.py --lane $(OUT)/arm -o $(OUT)/arm/counts --update
+
+latencies: $(VENV)/.dev
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm llvm
+	$(BIN)/python benchmarks/arm/model.py $(OUT)/arm/counts --lane $(OUT)/arm \
+	    -o benchmarks/results/arm_latency
 
 bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pretrain $(DATA) --config $(CONFIG) -o $(MADE)/pretrained.safetensors
