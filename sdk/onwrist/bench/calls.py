@@ -128,6 +128,7 @@ class Pushes:
         for channel in model.manifest.channels:
             self._sensors.setdefault(channel.sensor, []).append(channel)
         self._hop = 0
+        self._next = self._burst()
         # A window is full, and old samples are forgotten at the pace that new ones come.
         window = model.window_samples / model.rate
         for _ in range(2 * int(np.ceil(window / self._stream.hop))):
@@ -137,15 +138,16 @@ class Pushes:
 
     def turn(self) -> Timed | None:
         """Push the next hop; None if it gave no prediction, or more than one."""
-        burst = self._burst()
         for engine in self._engines:
             engine.spent = 0
         given = 0
         before = time.perf_counter_ns()
-        for name, times, samples in burst:
+        for name, times, samples in self._next:
             for _ in self._stream.push(name, times, samples):
                 given += 1
         spent = time.perf_counter_ns() - before
+        # Made now, and not before the push: that would wake the processor after idle.
+        self._next = self._burst()
         if given != 1:
             return None
         return Timed(spent, sum(engine.spent for engine in self._engines))

@@ -206,9 +206,11 @@ class LoadMeter:
         )
 
     def _accounts(self) -> tuple[float, ...]:
-        """Nanoseconds that this thread ran and waited; ticks of all processors that were
-        stolen, busy, and of any kind; seconds that this process ran, and that passed.
-        """  # fmt: skip
+        """What has passed so far.
+
+        Nanoseconds that this thread ran, and waited; ticks of all processors that were
+        stolen, busy, and of any kind; seconds that this process ran, and of the clock.
+        """
         own = (text(self._root / "proc/self/schedstat") or "0 0").split()
         line = (text(self._root / "proc/stat") or "").partition("\n")[0].split()[1:9]
         # Guest time, after these, is in user time already.
