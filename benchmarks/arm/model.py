@@ -9,7 +9,7 @@ Their cycles come from llvm-mca (LLVM 19, from lane.sh), their milliseconds from
 times of boards: see latency/fit.py. A call is one of many, so that caches hold what fits;
 after an idle second it is slower. Nothing of it was measured here.
 
---recount wants a folder of ncnn's benchmark/models/*.param; it takes an hour.
+--recount wants a folder of ncnn's benchmark/models/*.param; it takes hours.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from common import save
 from latency import evidence, fit, networks, report
 from latency.mca import ModelError, Tools
-
-MEMORY = ".mca"  # what llvm-mca has worked out, beside the lane
 
 
 def main() -> None:
@@ -41,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if sum(map(bool, (arguments.counts, arguments.refit, arguments.recount))) != 1:
         parser.error("give a folder of counts, or --refit, or --recount")
-    tools = Tools(arguments.lane / "llvm", arguments.lane / MEMORY)
+    tools = Tools(arguments.lane / "llvm")
     try:
         if arguments.recount:
             networks.recount(arguments.recount, arguments.lane, tools, fit.COUNTED)
@@ -51,13 +49,15 @@ def main() -> None:
         if arguments.refit:
             print(evidence.calibration(model, rows))
             return
-        predictions = report.predict(report.read_counted(arguments.counts, tools), model)
+        predictions = report.predict(report.read_weighed(arguments.counts, tools), model)
         text, record = report.latencies(predictions, model, rows)
     except (OSError, ValueError, ModelError) as error:
         print(f"model.py: error: {error}", file=sys.stderr)
         sys.exit(2)
     except subprocess.CalledProcessError as error:
-        print(f"model.py: error: {error}\n{error.stderr}", file=sys.stderr)
+        print(
+            f"model.py: error: {error.stderr.strip().rpartition(chr(10))[2]}", file=sys.stderr
+        )
         sys.exit(1)
     if arguments.output:
         save(arguments.output, text, record)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +16,18 @@ from machines import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "benchmarks/arm"))
 sys.path.append(str(REPOSITORY / "benchmarks"))
+from counted import Count
 from latency import fit, report
 from latency.blocks import Block, hottest, instructions, parse_blocks
-from latency.fit import Board, Count, Estimate, Model, Row
+from latency.fit import Board, Call, Estimate, Model, Row
 from latency.mca import Cycles, ModelError, Tools
 
 NOP, RET = "1f2003d5", "c0035fd6"
 PI = Board("a Pi", "Cortex-A53", "Cortex-A53", 1.0, 2000)
+STEP = Count(
+    *("b", "step", "int8", "litert", "Cortex-A53"),
+    **{field.name: 1 for field in fields(Count)[5:]} | {"calls": 5, "instructions": 20},
+)
 
 ratios = st.floats(0.3, 3)
 times = st.floats(0.1, 1000)
@@ -68,7 +74,7 @@ def test_hottest_blocks_hold_the_share_and_none_could_be_spared(
 
 def test_without_llvm_it_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"lane\.sh"):
-        Tools(tmp_path, tmp_path / "memory").cycles(Counter({Block(1, NOP): 1}), "cortex-a55")
+        Tools(tmp_path).cycles(Counter({Block(1, NOP): 1}), "cortex-a55")
 
 
 FAKE = """#!{python}
@@ -102,9 +108,9 @@ def test_blocks_that_llvm_does_not_know_cost_the_mean_and_are_told(tmp_path: Pat
         (binaries / name).chmod(0o755)
     unknown, untimed = "ffffffff", "010000d4"
     counted = Counter({Block(2, NOP + NOP): 45, Block(1, unknown): 6, Block(1, untimed): 4})
-    tools = Tools(tmp_path, tmp_path / "memory")
+    tools = Tools(tmp_path)
     found = tools.cycles(counted, "cortex-a55")
-    assert found == Cycles(pytest.approx(300), 1, pytest.approx(0.1))
+    assert found == Cycles(pytest.approx(300), pytest.approx(0.1))
     calls = log.read_text()
     assert tools.cycles(counted, "cortex-a55") == found
     assert log.read_text() == calls
@@ -133,14 +139,14 @@ def test_more_cycles_or_misses_never_get_faster(
     cycles: float, more: float, misses: float
 ) -> None:
     model = Model({"Cortex-A53": 1.2}, {"Cortex-A53": 1.3}, 0.5, 0.15, 0.3)
-    less = model.estimate(PI, Count("Cortex-A53", "", 1, cycles, misses))
-    slower = model.estimate(PI, Count("Cortex-A53", "", 1, cycles + more, misses + more))
+    less = model.estimate(PI, Call(1, cycles, misses))
+    slower = model.estimate(PI, Call(1, cycles + more, misses + more))
     assert less.low < less.p50 < less.high
     assert slower.p50 > less.p50
 
 
 def test_memory_is_read_at_twice_the_rate_of_copying() -> None:
-    assert PI.memory(Count("Cortex-A53", "", 0, 0, 1e6)) == pytest.approx(64e6 / 4e9 * 1e3)
+    assert PI.memory(Call(0, 0, 1e6)) == pytest.approx(64e6 / 4e9 * 1e3)
 
 
 def test_every_published_time_has_its_board_and_every_device_a_factor() -> None:
@@ -162,37 +168,42 @@ def test_a_phone_with_another_engine_is_within_the_interval() -> None:
 
 @pytest.mark.parametrize(("high", "words"), [(0.99, report.SUB), (1.01, "modelled")])
 def test_sub_millisecond_is_said_of_whole_intervals_only(high: float, words: str) -> None:
-    count = report.Counted(
-        "b", "step", "int8", "litert", "Cortex-A53", Count("", "", 1, 1, 0), Cycles(1, 1, 0)
-    )
+    weighed = report.Weighed(STEP, Call(1, 1, 0), 0)
     estimate = Estimate(0.5, 0.3, high)
-    assert report.Prediction("watch", count, estimate, estimate, 0.1).verdict == words
+    assert report.Prediction("watch", weighed, estimate, estimate, 0.1).verdict == words
 
 
-def test_counts_and_blocks_of_different_runs_are_refused(tmp_path: Path) -> None:
-    record = {"bundle": "b", "role": "step", "precision": "int8", "engine": "litert"}
-    record |= {
-        "core": "Cortex-A53",
-        "calls": 5,
-        "instructions": 1000,
-        "loads": 9,
-        "l2_misses": 1,
-    }
-    (tmp_path / "counts.json").write_text(json.dumps([record]))
-    (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
-    with pytest.raises(ValueError, match="count both anew"):
-        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
+def written(folder: Path, count: Count) -> None:
+    """A folder with a count, and blocks of 20 instructions a call."""
+    (folder / "counts.json").write_bytes(msgspec.json.encode([count]))
+    (folder / f"{'.'.join(count.key)}.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
 
 
-def test_counts_without_caches_are_refused_since_memory_would_seem_free(tmp_path: Path) -> None:
-    record = {"bundle": "b", "role": "step", "precision": "int8", "engine": "litert"}
-    record |= {"core": "Cortex-A53", "calls": 5, "instructions": 20, "loads": 0, "l2_misses": 0}
-    (tmp_path / "counts.json").write_text(json.dumps([record]))
-    (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").write_text(f"1 50 2 {NOP}{RET}\n")
-    with pytest.raises(ValueError, match="without caches"):
-        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"instructions": 1000}, "count both anew"),
+        ({"loads": 0}, "without caches"),  # memory would seem free
+    ],
+)
+def test_counts_that_cannot_be_weighed_are_refused(
+    change: dict[str, int], said: str, tmp_path: Path
+) -> None:
+    written(tmp_path, replace(STEP, **change))
+    with pytest.raises(ValueError, match=said):
+        report.read_weighed(tmp_path, Tools(tmp_path))
+
+
+def test_counts_of_which_no_blocks_are_there_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, STEP)
+    (tmp_path / "b.step.int8.litert.Cortex-A53.blocks").unlink()
+    with pytest.raises(FileNotFoundError, match=r"b\.step\.int8\.litert\.Cortex-A53\.blocks"):
+        report.read_weighed(tmp_path, Tools(tmp_path))
 
 
 def test_a_folder_without_counts_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"count\.py"):
-        report.read_counted(tmp_path, Tools(tmp_path, tmp_path))
+        report.read_weighed(tmp_path, Tools(tmp_path))
+    (tmp_path / "counts.json").write_text("{}")
+    with pytest.raises(ValueError, match="not a list of counts"):
+        report.read_weighed(tmp_path, Tools(tmp_path))

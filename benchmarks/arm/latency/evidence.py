@@ -39,16 +39,24 @@ def calibration(model: Model, rows: Sequence[Row]) -> str:
     parts = [
         "## What it rests on\n\n"
         "Published single-thread times of ncnn's benchmark networks (Tencent/ncnn, "
-        "benchmark/README.md at a4d2ea1d) on boards, against counts of ncnn 1.0.20261020 "
-        "under emulation; published since ncnn's kernels were last rewritten, "
-        f"{fit.SINCE_FLOAT} in float and {fit.SINCE_INT8} in INT8. Memory bandwidth: "
+        "benchmark/README.md at a4d2ea1d; the least of several calls) on boards, against "
+        f"counts of ncnn {fit.NCNN} under emulation; published since ncnn's kernels were last "
+        f"rewritten, {fit.SINCE_FLOAT} in float and {fit.SINCE_INT8} in INT8. Memory bandwidth: "
         f"ThomasKaiser/sbc-bench at 53f79517. Sigma is x/{math.exp(model.sigma):.2f}: the "
         "error on boards and on networks that the fit did not see, added; by instructions "
         f"alone it is x/{math.exp(model.sigma_plain):.2f}. Of the reading from memory "
         f"{model.exposed:.0%} is waited for on cores without a third-level cache; without this "
         f"part sigma would be x/{math.exp(fit.sigma(rows, 0)):.2f}.\n\n",
         table(
-            ["core", "llvm-mca", "factor", "cycles an instruction", "boards", "networks"],
+            [
+                "core",
+                "llvm-mca",
+                "factor",
+                "cycles an instruction",
+                "boards",
+                "networks",
+                "of them INT8",
+            ],
             [
                 [
                     core,
@@ -56,7 +64,8 @@ def calibration(model: Model, rows: Sequence[Row]) -> str:
                     f"{model.factors[core]:.2f}",
                     f"{model.cpi[core]:.2f}",
                     str(sum(of == core for of in boards.values())),
-                    str(len({row.network for row in rows if row.core == core})),
+                    str(len(_networks(rows, core))),
+                    str(sum(name.endswith("int8") for name in _networks(rows, core))),
                 ]
                 for core in model.factors
             ],
@@ -101,6 +110,10 @@ def calibration(model: Model, rows: Sequence[Row]) -> str:
         )
     )
     return "".join(parts)
+
+
+def _networks(rows: Sequence[Row], core: str) -> set[str]:
+    return {row.network for row in rows if row.core == core}
 
 
 def _older(model: Model) -> str:

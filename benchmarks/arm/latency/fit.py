@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 COUNTED = HERE / "counted.csv"
 LINE = 64  # bytes of a cache line
 THIRD_LEVEL = ("Cortex-A76", "Cortex-A78")  # cores with a cache that the count does not follow
+NCNN = "1.0.20261020"  # the version that was counted
 # When ncnn last rewrote its kernels for these cores ("infrastructure and optimization for a53
 # and a55", "arm optimization for convolution int8 packed"): what was published before tells of
 # other code than what was counted.
@@ -33,11 +34,9 @@ STEPS = 50  # of the search for `exposed`, from none to all
 
 
 @dataclass(frozen=True)
-class Count:
-    """One call of a network on an emulated core."""
+class Call:
+    """What one call takes on an emulated core."""
 
-    core: str
-    network: str
     instructions: float
     cycles: float
     l2_misses: float
@@ -53,17 +52,17 @@ class Board:
     ghz: float
     memcpy: float
 
-    def compute(self, count: Count) -> float:
+    def compute(self, call: Call) -> float:
         """Milliseconds of llvm-mca's cycles."""
-        return count.cycles / self.ghz / 1e6
+        return call.cycles / self.ghz / 1e6
 
-    def plain(self, count: Count) -> float:
+    def plain(self, call: Call) -> float:
         """Milliseconds at one instruction a cycle."""
-        return count.instructions / self.ghz / 1e6
+        return call.instructions / self.ghz / 1e6
 
-    def memory(self, count: Count) -> float:
+    def memory(self, call: Call) -> float:
         """Milliseconds to read what the second level missed."""
-        return LINE * count.l2_misses / (2 * self.memcpy) / 1e3
+        return LINE * call.l2_misses / (2 * self.memcpy) / 1e3
 
 
 @dataclass(frozen=True)
@@ -126,32 +125,28 @@ class Model:
     sigma: float
     sigma_plain: float
 
-    def estimate(self, board: Board, count: Count) -> Estimate:
+    def estimate(self, board: Board, call: Call) -> Estimate:
         """How long a call takes on a board."""
         exposed = _exposed(board.core, self.exposed)
-        p50 = self.factors[board.core] * board.compute(count) + exposed * board.memory(count)
+        p50 = self.factors[board.core] * board.compute(call) + exposed * board.memory(call)
         return _interval(p50, self.sigma)
 
     def of(self, row: Row) -> float:
         """What the model says of a published time."""
         return row.published / math.exp(error(row, self.factors[row.core], self.exposed))
 
-    def plain(self, board: Board, count: Count) -> Estimate:
+    def plain(self, board: Board, call: Call) -> Estimate:
         """The same by instructions alone."""
-        return _interval(self.cpi[board.core] * board.plain(count), self.sigma_plain)
+        return _interval(self.cpi[board.core] * board.plain(call), self.sigma_plain)
 
 
-def read_counts(path: Path = COUNTED) -> dict[tuple[str, str], Count]:
-    """Counts by core and network."""
+def read_calls() -> dict[tuple[str, str], Call]:
+    """Calls of counted networks, by core and network."""
     return {
-        (row["core"], row["network"]): Count(
-            row["core"],
-            row["network"],
-            float(row["instructions"]),
-            float(row["cycles"]),
-            float(row["l2_misses"]),
+        (row["core"], row["network"]): Call(
+            float(row["instructions"]), float(row["cycles"]), float(row["l2_misses"])
         )
-        for row in records(path)
+        for row in records(COUNTED)
     }
 
 
@@ -162,30 +157,27 @@ def read_devices() -> list[Board]:
 
 def validate(model: Model) -> list[Held]:
     """What the model says of networks in another engine, whose time was published."""
-    counts = read_counts()
+    calls = read_calls()
     found = []
     for r in records(HERE / "validation.csv"):
         board = _board(r)
-        if count := counts.get((board.counted, r["network"])):
-            estimate = model.estimate(board, count)
-            threads, ms = int(r["threads"]), float(r["ms"])
-            found.append(
-                Held(board, r["network"], ms, threads, estimate, r["source"], r["remark"])
-            )
+        estimate = model.estimate(board, calls[board.counted, r["network"]])
+        threads, ms = int(r["threads"]), float(r["ms"])
+        found.append(Held(board, r["network"], ms, threads, estimate, r["source"], r["remark"]))
     return found
 
 
 def read_rows(old: bool = False) -> list[Row]:
     """Every published time of a network that was counted, also of old kernels if so wanted."""
-    counts = read_counts()
+    calls = read_calls()
     boards = {record["name"]: record for record in records(HERE / "boards.csv")}
     rows = []
     for record in records(HERE / "published.csv"):
         network, board = record["network"], _board(boards[record["board"]])
         since = SINCE_INT8 if network.endswith("int8") else SINCE_FLOAT
-        count = counts.get((board.counted, network))
-        if count and (old or boards[board.name]["published"] >= since):
-            parts = board.compute(count), board.plain(count), board.memory(count)
+        call = calls.get((board.counted, network))
+        if call and (old or boards[board.name]["published"] >= since):
+            parts = board.compute(call), board.plain(call), board.memory(call)
             rows.append(Row(board.name, board.core, network, float(record["ms"]), *parts))
     return rows
 

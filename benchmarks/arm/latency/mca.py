@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latency.blocks import Block, hottest, instructions
+from onwrist.files import written_beside
 
 COVERED = 0.999  # of the instructions; the rest of the blocks takes as long a piece
 PASSES = 100
@@ -53,21 +54,21 @@ class Cycles:
     Attributes
     ----------
     cycles : of all executions, blocks left out taken at the mean of the others.
-    covered : share of the instructions in blocks that were given to llvm-mca.
     unknown : share of the instructions in blocks that llvm-mca could not do.
     """
 
     cycles: float
-    covered: float
     unknown: float
 
 
 @dataclass(frozen=True)
 class Tools:
-    """LLVM's tools in a folder of unpacked Debian packages, and their memory."""
+    """LLVM's tools in a folder of unpacked Debian packages.
+
+    What they have worked out is kept there as well, and goes with them.
+    """
 
     folder: Path
-    memory: Path
 
     def cycles(self, counted: Counter[Block], cpu: str) -> Cycles:
         """Weigh the cycles of blocks on `cpu`, LLVM's name of a core, by their executions."""
@@ -78,13 +79,13 @@ class Tools:
         if not modelled:
             raise ModelError(f"llvm-mca knows none of these blocks on {cpu}")
         cycles = sum((passes[block.code] or 0) * times for block, times in known.items())
-        covered = instructions(kept)
-        return Cycles(cycles * whole / modelled, covered / whole, (covered - modelled) / whole)
+        unknown = instructions(kept) - modelled
+        return Cycles(cycles * whole / modelled, unknown / whole)
 
     def passes(self, codes: Sequence[str], cpu: str) -> Mapping[str, float | None]:
         """Cycles of a pass through each block; None where llvm-mca cannot tell."""
-        digest = hashlib.sha256(repr(OPTIONS).encode()).hexdigest()[:8]
-        path = self.memory / f"{cpu}-{digest}.json"
+        how = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+        path = self.folder / "cycles" / f"{cpu}-{how}.json"
         remembered: dict[str, float | None] = (
             json.loads(path.read_text()) if path.exists() else {}
         )
@@ -94,10 +95,8 @@ class Tools:
             for start in range(0, len(new), BATCH):
                 batch = new[start : start + BATCH]
                 remembered |= self._analyse(batch, text, cpu)
-            self.memory.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(".new")
-            beside.write_text(json.dumps(remembered))
-            beside.replace(path)
+            with written_beside(path) as beside:
+                beside.write_text(json.dumps(remembered))
         return {code: remembered[code] for code in codes}
 
     def _disassemble(self, words: Iterable[str]) -> dict[str, str]:
@@ -134,12 +133,7 @@ class Tools:
             )
             for n, code in enumerate(known)
         )
-        done = self._run(
-            "llvm-mca",
-            regions + "\n",
-            f"-mcpu={cpu}",
-            *OPTIONS,
-        )
+        done = self._run("llvm-mca", regions + "\n", f"-mcpu={cpu}", *OPTIONS)
         if done.returncode == 0:
             for region in json.loads(done.stdout)["CodeRegions"]:
                 summary = region["SummaryView"]

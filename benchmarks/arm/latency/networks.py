@@ -18,11 +18,11 @@ from cores import CORES, Core, python
 
 from latency import mobilenet
 from latency.blocks import instructions, read_blocks
+from latency.fit import NCNN
 from latency.mca import CPUS, Tools
 from onwrist.files import written_beside
 
 HERE = Path(__file__).resolve().parent
-NCNN = "ncnn==1.0.20261020"
 PLATFORM = "manylinux_2_28_aarch64"
 COLUMNS = ("core", "network", "instructions", "cycles", "l1d_misses", "l1i_misses", "l2_misses")
 
@@ -58,16 +58,20 @@ def recount(params: Path, lane: Path, tools: Tools, output: Path) -> None:
 
     Raises
     ------
+    FileNotFoundError
+        The lane is not there.
     ValueError
         The folder lacks a network.
     subprocess.CalledProcessError
         A guest or pip failed.
     """
+    if not (lane / "count.so").exists():
+        raise FileNotFoundError(f"{lane} has no count.so: make it by benchmarks/arm/lane.sh")
     if missing := [name for name in SIZES if not (params / f"{name}.param").exists()]:
         raise ValueError(
             f"{params} lacks {missing[0]}.param: give the folder benchmark/models of ncnn"
         )
-    site = lane / "ncnn"
+    site = lane / f"ncnn-{NCNN}"
     if not site.exists():
         _install(site)
     with written_beside(output) as beside, beside.open("w", newline="") as file:
@@ -77,18 +81,9 @@ def recount(params: Path, lane: Path, tools: Tools, output: Path) -> None:
 
 
 def _install(site: Path) -> None:
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--target",
-        str(site),
-    ]
-    which = ["--only-binary=:all:", "--platform", PLATFORM, "--python-version", "3.11", NCNN]
-    subprocess.run([*pip, *which], check=True, capture_output=True, text=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site]
+    which = ["--only-binary=:all:", "--platform", PLATFORM, "--python-version", "3.11"]
+    subprocess.run([*pip, *which, f"ncnn=={NCNN}"], check=True, capture_output=True, text=True)
 
 
 def _rows(params: Path, lane: Path, site: Path, tools: Tools) -> Iterator[tuple[object, ...]]:

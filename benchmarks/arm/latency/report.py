@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 from common import table
+from counted import Count
 
 from latency import evidence, fit
 from latency.blocks import instructions, read_blocks
 from latency.evidence import ms
-from latency.fit import Count, Estimate, Model, Row
-from latency.mca import CPUS, Cycles, Tools
+from latency.fit import Call, Estimate, Model, Row
+from latency.mca import CPUS, Tools
 
 SUB = "sub-millisecond (modelled)"
-FIELDS = ("bundle", "role", "precision", "engine", "core")
+KEY = ("bundle", "role", "precision", "engine", "core")
+APART = 0.05  # of instructions: more tells that blocks and counts are of different runs
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A graph on an emulated core: which one, its count, and what llvm-mca made of it."""
+class Weighed:
+    """What was counted, as the call that the model takes.
 
-    bundle: str
-    role: str
-    precision: str
-    engine: str
-    core: str
+    Attributes
+    ----------
+    unknown : share of the instructions in blocks that llvm-mca could not do.
+    """
+
     count: Count
-    cycles: Cycles
+    call: Call
+    unknown: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A graph on a device, in milliseconds.
+    """A call on a device, in milliseconds.
 
     Attributes
     ----------
@@ -44,7 +47,7 @@ class Prediction:
     """
 
     device: str
-    counted: Counted
+    weighed: Weighed
     model: Estimate
     plain: Estimate
     memory: float
@@ -55,8 +58,8 @@ class Prediction:
         return SUB if self.model.high < 1 else "modelled"
 
 
-def read_counted(folder: Path, tools: Tools) -> list[Counted]:
-    """The counts of a folder, with cycles of a call.
+def read_weighed(folder: Path, tools: Tools) -> list[Weighed]:
+    """The counts of a folder, with the cycles of a call.
 
     Raises
     ------
@@ -67,52 +70,42 @@ def read_counted(folder: Path, tools: Tools) -> list[Counted]:
     if not path.exists():
         raise ValueError(f"{path} is not there: make it by benchmarks/arm/count.py")
     try:
-        records = [
-            (tuple(str(r[f]) for f in FIELDS), int(r["calls"]), r)
-            for r in json.loads(path.read_text())
-        ]
-        found = []
-        for key, calls, record in records:
-            blocks = folder / f"{'.'.join(key)}.blocks"
-            if not blocks.exists():
-                continue  # counted without them, as some calls are
-            if not record["loads"]:
-                raise ValueError(f"{'.'.join(key)} in {path} was counted without caches")
-            executed = read_blocks(blocks)
-            known, given = instructions(executed) / calls, float(record["instructions"])
-            if abs(known - given) > 0.05 * given:
-                raise ValueError(
-                    f"{blocks} has {known:.0f} instructions a call, counts.json {given:.0f}: "
-                    "count both anew"
-                )
-            cycles = tools.cycles(executed, CPUS[key[-1]])
-            count = Count(
-                key[-1],
-                ".".join(key[:2]),
-                given,
-                cycles.cycles / calls,
-                float(record["l2_misses"]),
-            )
-            found.append(Counted(*key, count, cycles))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a list of counts: {error!r}") from error
-    return found
+        counts = msgspec.json.decode(path.read_bytes(), type=list[Count])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path} is not a list of counts: {error}") from error
+    return [_weighed(count, folder, tools) for count in counts]
 
 
-def predict(counted: Iterable[Counted], model: Model) -> list[Prediction]:
-    """Every graph on every device whose core, or one that stands for it, was emulated."""
+def _weighed(count: Count, folder: Path, tools: Tools) -> Weighed:
+    blocks = folder / f"{'.'.join(count.key)}.blocks"
+    if not count.loads:
+        raise ValueError(f"{'.'.join(count.key)} in {folder} was counted without caches")
+    executed = read_blocks(blocks)
+    known = instructions(executed) / count.calls
+    if abs(known - count.instructions) > APART * count.instructions:
+        raise ValueError(
+            f"{blocks} has {known:.0f} instructions a call, counts.json "
+            f"{count.instructions}: count both anew"
+        )
+    cycles = tools.cycles(executed, CPUS[count.core])
+    call = Call(count.instructions, cycles.cycles / count.calls, count.l2_misses)
+    return Weighed(count, call, cycles.unknown)
+
+
+def predict(weighed: Iterable[Weighed], model: Model) -> list[Prediction]:
+    """Every call on every device whose core, or one that stands for it, was emulated."""
     devices = fit.read_devices()
     return [
         Prediction(
             device.name,
             each,
-            model.estimate(device, each.count),
-            model.plain(device, each.count),
-            device.memory(each.count),
+            model.estimate(device, each.call),
+            model.plain(device, each.call),
+            device.memory(each.call),
         )
-        for each in counted
+        for each in weighed
         for device in devices
-        if device.counted == each.core
+        if device.counted == each.count.core
     ]
 
 
@@ -133,9 +126,8 @@ def latencies(
         "and A78 it holds none, as a third-level cache that fits the weights spares it in warm "
         "calls; without one, a call takes at least this\n\n"
     ]
-    graphs = sorted({(p.counted.bundle, p.counted.role) for p in predictions})
-    for bundle, role in graphs:
-        of = [p for p in predictions if (p.counted.bundle, p.counted.role) == (bundle, role)]
+    for bundle, role in sorted({p.weighed.count.key[:2] for p in predictions}):
+        of = [p for p in predictions if p.weighed.count.key[:2] == (bundle, role)]
         parts.append(f"## {bundle}: {role}\n\n{_table(of)}\n")
     parts += [evidence.devices(), evidence.calibration(model, rows)]
     record = {
@@ -147,7 +139,7 @@ def latencies(
         "predictions": [
             {
                 "device": p.device,
-                **{field: getattr(p.counted, field) for field in FIELDS},
+                **dict(zip(KEY, p.weighed.count.key, strict=True)),
                 "p50_ms": _significant(p.model.p50),
                 "interval_ms": [_significant(p.model.low), _significant(p.model.high)],
                 "by_instructions_ms": _significant(p.plain.p50),
@@ -156,10 +148,10 @@ def latencies(
                     _significant(p.plain.high),
                 ],
                 "memory_ms": _significant(p.memory),
-                "instructions": round(p.counted.count.instructions),
-                "mca_cycles": round(p.counted.count.cycles),
-                "l2_misses": round(p.counted.count.l2_misses),
-                "unknown_to_mca": round(p.counted.cycles.unknown, 4),
+                "instructions": p.weighed.count.instructions,
+                "mca_cycles": round(p.weighed.call.cycles),
+                "l2_misses": p.weighed.count.l2_misses,
+                "unknown_to_mca": round(p.weighed.unknown, 4),
                 "verdict": p.verdict,
             }
             for p in predictions
@@ -175,7 +167,7 @@ def _table(predictions: Sequence[Prediction]) -> str:
         [
             [
                 p.device,
-                f"{p.counted.precision}, {p.counted.engine}",
+                f"{p.weighed.count.precision}, {p.weighed.count.engine}",
                 ms(p.model.p50),
                 f"{ms(p.model.low)} to {ms(p.model.high)}",
                 f"{ms(p.plain.p50)} ({ms(p.plain.low)} to {ms(p.plain.high)})",
@@ -186,8 +178,8 @@ def _table(predictions: Sequence[Prediction]) -> str:
                 predictions,
                 key=lambda p: (
                     order.index(p.device),
-                    p.counted.precision != "int8",
-                    p.counted.engine,
+                    p.weighed.count.precision != "int8",
+                    p.weighed.count.engine,
                 ),
             )
         ],
