@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import onwrist
 from onwrist.bench.machine import features, processor_name
+from onwrist.bundles import SUFFIX, find
 from onwrist.files import written_beside
 from onwrist.simulate import simulate
 from onwrist_runtime.bundle import Bundle
@@ -86,6 +87,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def shipped() -> list[Path]:
+    """The paths of all bundles that come with the package."""
+    return sorted(find().parent.glob(f"*{SUFFIX}"))
 
 
 def identity(opened: Bundle) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
-from common import identity, listed, save, table, versions
+from common import identity, listed, save, shipped, table, versions
 
 from onwrist.bench.machine import processor_name
 from onwrist.bundles import find
@@ -30,7 +30,6 @@ from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import EngineError, OnwristError
 
 REPOSITORY = Path(__file__).parents[1]
-SHIPPED = ("wrist-himae", "day-lsm2")
 MICRO = "tflite-micro"
 HEADER = (
     "file",
@@ -141,8 +140,8 @@ def main() -> int:
     found: dict[str, list[Trial]] = {}
     text = ""
     try:
-        for wanted in arguments.bundles or SHIPPED:
-            opened = bundle.read(find(wanted))
+        for path in [find(name) for name in arguments.bundles] or shipped():
+            opened = bundle.read(path)
             trials = [
                 trial
                 for engine, python in pythons.items()
