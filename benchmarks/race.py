@@ -100,12 +100,21 @@ def start(
 def take_turns(
     racers: list[Racer], rounds: int, count: int, idle: float
 ) -> NDArray[np.float64]:
-    """Times in microseconds, (contestants, rounds, count)."""
+    """Times in microseconds, (contestants, rounds, count).
+
+    Raises
+    ------
+    Missing
+        A contestant has ended; the message is which and why.
+    """
     times = np.zeros((len(racers), rounds, count))
     order = np.random.default_rng(0)
     for done in range(rounds):
         for k in order.permutation(len(racers)):
-            times[k, done] = racers[k].turn(count, idle)
+            try:
+                times[k, done] = racers[k].turn(count, idle)
+            except Missing as reason:
+                raise Missing(f"{racers[k].contestant.name} {reason}") from None
     return times
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import subprocess
@@ -34,7 +35,7 @@ class Racer:
         windows: Path,
         outputs: list[str],
     ) -> None:
-        self.contestant, self.file = contestant, file
+        self.contestant = contestant
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read when it has ended
         with tempfile.TemporaryDirectory() as folder:
             found = Path(folder) / "found.npz"
@@ -56,10 +57,17 @@ class Racer:
                 raise
 
     def turn(self, count: int, idle: float) -> list[float]:
-        """Microseconds of each call of a turn, as `turns.turn`."""
+        """Microseconds of each call of a turn, as `turns.turn`.
+
+        Raises
+        ------
+        Missing
+            The process has ended, or does not answer.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{count} {idle}\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+            self._process.stdin.write(f"{count} {idle}\n")
+            self._process.stdin.flush()
         return json.loads(self._answer())
 
     def end(self) -> None:

@@ -92,6 +92,10 @@ def test_a_contestant_runs_in_a_process_of_its_own(files: dict[str, Path]) -> No
         assert min(racer.turn(4, 0.0)) > 0
         assert len(racer.turn(4, 0.0)) == 4
         assert len(racer.turn(1, 0.001)) == 1
+        racer._process.kill()
+        racer._process.wait()
+        with pytest.raises(Missing, match="does not run"):
+            racer.turn(1, 0.001)
     finally:
         racer.end()
 
