@@ -25,7 +25,7 @@ from latency import evidence, fit, networks, report
 from latency.mca import ModelError, Tools
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description="Milliseconds of counted calls on devices, modelled."
     )
@@ -43,27 +43,28 @@ def main() -> None:
     try:
         if arguments.recount:
             networks.recount(arguments.recount, arguments.lane, tools, fit.COUNTED)
-            return
+            return 0
         rows = fit.read_rows()
         model = fit.fit(rows)
         if arguments.refit:
             print(evidence.calibration(model, rows))
-            return
+            return 0
         predictions = report.predict(report.read_weighed(arguments.counts, tools), model)
         text, record = report.latencies(predictions, model, rows)
     except (OSError, ValueError, ModelError) as error:
-        print(f"model.py: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"model: error: {error}", file=sys.stderr)
+        return 2
     except subprocess.CalledProcessError as error:
         print(
             f"model.py: error: {error.stderr.strip().rpartition(chr(10))[2]}", file=sys.stderr
         )
-        sys.exit(1)
+        return 1
     if arguments.output:
         save(arguments.output, text, record)
     else:
         print(text)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,11 +18,14 @@ from machines import REPOSITORY
 
 sys.path.append(str(REPOSITORY / "benchmarks/arm"))
 sys.path.append(str(REPOSITORY / "benchmarks"))
+import model as command
 from counted import Count
-from latency import fit, report
+from latency import fit, mobilenet, networks, report
 from latency.blocks import Block, hottest, instructions, parse_blocks
 from latency.fit import Board, Call, Estimate, Model, Row
 from latency.mca import Cycles, ModelError, Tools
+
+from onwrist_export.quantization.litert import LiteRT
 
 NOP, RET = "1f2003d5", "c0035fd6"
 PI = Board("a Pi", "Cortex-A53", "Cortex-A53", 1.0, 2000)
@@ -43,10 +48,10 @@ def rows(factor: float, exposed: float, boards: dict[str, float]) -> list[Row]:
     return made
 
 
-def test_blocks_are_counted_by_label() -> None:
-    counted = parse_blocks([f"1 5 2 {NOP}{RET}", f"2 7 1 {NOP}", f"1 1 2 {NOP}{RET}"], 1)
-    assert counted == Counter({Block(2, NOP + RET): 6})
-    assert instructions(counted) == 12
+def test_executions_of_the_same_code_are_added() -> None:
+    counted = parse_blocks([f"1 5 2 {NOP}{RET}", f"2 7 1 {NOP}", f"1 1 2 {NOP}{RET}"])
+    assert counted == Counter({Block(2, NOP + RET): 6, Block(1, NOP): 7})
+    assert instructions(counted) == 19
 
 
 @pytest.mark.parametrize(
@@ -207,3 +212,48 @@ def test_a_folder_without_counts_says_what_makes_it(tmp_path: Path) -> None:
     (tmp_path / "counts.json").write_text("{}")
     with pytest.raises(ValueError, match="not a list of counts"):
         report.read_weighed(tmp_path, Tools(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["counts"], r"count\.py"),
+        (["--recount", "params"], r"lane\.sh"),
+        ([], "give a folder of counts"),
+        (["counts", "--refit"], "give a folder of counts"),
+    ],
+)
+def test_wrong_use_says_what_to_do_and_writes_nothing(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["model.py", *arguments, "-o", "written"])
+    try:
+        code = command.main()
+    except SystemExit as error:
+        code = error.code
+    assert code == 2
+    assert re.search(said, capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_networks_are_not_recounted_without_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "count.so").touch()
+    output = tmp_path / "counted.csv"
+    with pytest.raises(ValueError, match=r"lacks blazeface\.param"):
+        networks.recount(tmp_path, tmp_path, Tools(tmp_path), output)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_the_network_that_is_held_against_the_model_runs_in_litert(int8: bool) -> None:
+    pytest.importorskip("ai_edge_litert")
+    size = mobilenet.SIZE
+    image = np.ones((1, size, size, 3), np.int8 if int8 else np.float32)
+    scores = LiteRT(mobilenet.build(int8)).run({"image": image})["scores"]
+    assert scores.shape == (1, 1, 1, mobilenet.CLASSES)
+    assert scores.std() > 0

@@ -1,4 +1,4 @@
-"""What count.c wrote in, executions of each block of code and label out."""
+"""What count.c wrote in, executions of each block of code out."""
 
 from __future__ import annotations
 
@@ -16,37 +16,35 @@ class Block:
     code: str
 
 
-def read_blocks(path: Path, label: int | None = None) -> Counter[Block]:
-    """How often each block ran under a label, or under any.
+def read_blocks(path: Path) -> Counter[Block]:
+    """How often each block ran, under whichever label.
 
     Raises
     ------
     ValueError
-        It is not a file of blocks, or has none of that label.
+        It is not a file of blocks, or has none.
     """
     try:
-        counted = parse_blocks(path.read_text(encoding="ascii").splitlines(), label)
+        return parse_blocks(path.read_text(encoding="ascii").splitlines())
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return counted
 
 
-def parse_blocks(lines: Iterable[str], label: int | None = None) -> Counter[Block]:
+def parse_blocks(lines: Iterable[str]) -> Counter[Block]:
     """How often each block ran, of lines "label executions instructions code"."""
     counted: Counter[Block] = Counter()
     for number, line in enumerate(lines, 1):
         fields = line.split()
         try:
-            of, executions, instructions = map(int, fields[:3])
+            _, executions, instructions = map(int, fields[:3])
             code = bytes.fromhex(fields[3])
         except (ValueError, IndexError):
             raise ValueError(f"line {number} is not of count.c's blocks") from None
         if len(fields) != 4 or len(code) != 4 * instructions or executions < 1:
             raise ValueError(f"line {number} is not of count.c's blocks")
-        if label in (None, of):
-            counted[Block(instructions, fields[3])] += executions
+        counted[Block(instructions, fields[3])] += executions
     if not counted:
-        raise ValueError("has no blocks" + ("" if label is None else f" of label {label}"))
+        raise ValueError("has no blocks")
     return counted
 
 
