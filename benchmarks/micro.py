@@ -137,6 +137,9 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     pythons, missing = environments()
+    if not pythons:
+        print(f"micro: error: {'; '.join(missing.values())}", file=sys.stderr)
+        return 2
     found: dict[str, list[Trial]] = {}
     text = ""
     try:
