@@ -9,7 +9,8 @@ Their cycles come from llvm-mca (LLVM 19, from lane.sh), their milliseconds from
 times of boards: see latency/fit.py. A call is one of many, so that caches hold what fits;
 after an idle second it is slower. Nothing of it was measured here.
 
---recount wants a folder of ncnn's benchmark/models/*.param; it takes hours.
+--recount wants a folder of ncnn's benchmark/models/*.param, and runs for minutes on each
+core.
 """
 
 from __future__ import annotations

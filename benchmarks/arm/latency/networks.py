@@ -2,7 +2,7 @@
 
 The networks are ncnn's benchmark/models/*.param, from a folder that the user names; ncnn comes
 as a wheel into the lane. MobileNet v1 in LiteRT is added, which is not fitted on but held
-against. Floating point is slow under emulation: all of it takes hours.
+against.
 """
 
 from __future__ import annotations
