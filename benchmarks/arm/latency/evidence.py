@@ -132,7 +132,23 @@ def _older(model: Model) -> str:
     return (
         f"Published over predicted of rows of older kernels, which are not used: {boards}. "
         f"With them the factors would be {factors}, and sigma x/{math.exp(old.sigma):.2f}.\n"
+        f"{_alone_in(off, used)}"
     )
+
+
+def _alone_in(off: dict[str, list[float]], used: Sequence[Row]) -> str:
+    """Which devices have rows of older kernels and no others, beside boards of their core."""
+    cores = {record["name"]: record["core"] for record in fit.records(fit.HERE / "boards.csv")}
+    text = ""
+    for name in [device.name for device in fit.read_devices() if device.name in off]:
+        like = [_mean(e) for n, e in off.items() if n != name and cores[n] == cores[name]]
+        if like and name not in {row.board for row in used}:
+            text += (
+                f"{name}, a device above, has no others: its times were "
+                f"{math.exp(_mean(off[name])):.2f} of the predicted ones where those of other "
+                f"{cores[name]} were {math.exp(_mean(like)):.2f}.\n"
+            )
+    return text
 
 
 def _mean(errors: Sequence[float]) -> float:

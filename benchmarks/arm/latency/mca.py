@@ -99,6 +99,11 @@ class Tools:
                 beside.write_text(json.dumps(remembered))
         return {code: remembered[code] for code in codes}
 
+    def texts(self, codes: Sequence[str]) -> dict[str, list[str]]:
+        """The instructions of each block, without those that LLVM does not know."""
+        text = self._disassemble({word for code in codes for word in _words(code)})
+        return {code: [text[word] for word in _words(code) if word in text] for code in codes}
+
     def _disassemble(self, words: Iterable[str]) -> dict[str, str]:
         """The text of each instruction that LLVM knows."""
         ordered = sorted(words)
