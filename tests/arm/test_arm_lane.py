@@ -12,15 +12,8 @@ import pytest
 from machines import ARM, REPOSITORY, python
 
 LANE = REPOSITORY / "benchmarks/arm/lane.sh"
-PARTS = (
-    "qemu",
-    "host",
-    "root",
-    "site",
-    "armhf",
-    "site-armhf",
-    "count.so",
-)  # of `make test-arm`
+# Those of `make test-arm`.
+PARTS = ("qemu", "host", "root", "site", "armhf", "site-armhf", "count.so")
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 
 
