@@ -48,6 +48,8 @@ latencies: $(VENV)/.dev
 	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm llvm
 	$(BIN)/python benchmarks/arm/model.py $(OUT)/arm/counts --lane $(OUT)/arm \
 	    -o benchmarks/results/arm_latency
+	$(BIN)/python benchmarks/arm/floor.py $(OUT)/arm/counts --lane $(OUT)/arm \
+	    -o benchmarks/results/arm_floor
 
 bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pretrain $(DATA) --config $(CONFIG) -o $(MADE)/pretrained.safetensors
