@@ -13,7 +13,7 @@ _INTEGER = re.compile(r"^(sdot|udot|smlal2?|smull2?)\b")
 _FLOAT = re.compile(r"^fmla\b.*\.s\[")
 _VECTOR = re.compile(r"\b[vqd]\d+")
 _MOVES = re.compile(r"^(ld|st|add|sub|cmp|b|tst|cb|tb|nop|ret|prfm)")
-VECTORS = 0.3  # share of a block's instructions from which on it is vector code
+VECTORS = 0.3  # share of instructions above which a block is vector code
 
 
 def kind(texts: Sequence[str]) -> str:
@@ -28,6 +28,6 @@ def kind(texts: Sequence[str]) -> str:
     if any(_FLOAT.match(text) for text in texts):
         return FLOAT_PRODUCTS
     vectors = sum(bool(_VECTOR.search(text)) for text in texts)
-    if vectors < VECTORS * len(texts):
+    if vectors <= VECTORS * len(texts):
         return NODES
     return COPIES if all(_MOVES.match(text) for text in texts) else ELEMENTS
