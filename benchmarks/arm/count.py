@@ -28,14 +28,14 @@ from runs import CACHES, CALLS, count, every_run
 from staging import check
 from tables import report
 
-from onwrist.bundles import SUFFIX, find
+from onwrist.bundles import find
 from onwrist.files import written_beside
 from onwrist_runtime import bundle
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import InputError, OnwristError
 
 sys.path.append(str(Path(__file__).parents[1]))
-from common import identity, save
+from common import identity, save, shipped
 
 
 def conditions(lane: Path, bundles: Sequence[Bundle]) -> dict[str, str]:
@@ -64,8 +64,7 @@ def opened(names: Sequence[str]) -> list[Bundle]:
     OnwristError
         One cannot be opened, or cannot be counted.
     """
-    paths = [find(name) for name in names] or sorted(find().parent.glob(f"*{SUFFIX}"))
-    bundles = [bundle.read(path) for path in paths]
+    bundles = [bundle.read(path) for path in [find(name) for name in names] or shipped()]
     for each in bundles:
         check(each)
     if len({each.manifest.name for each in bundles}) < len(bundles):

@@ -40,7 +40,7 @@ STEP = Count(
 )
 
 
-def test_no_graph_of_a_shipped_bundle_executes_more_than_was_committed(lane: Path) -> None:
+def test_no_shipped_bundle_executes_more_than_was_committed(lane: Path) -> None:
     before = committed()
     now = runs.count(lane, command.opened([]), runs.gate_runs())
     for hint in cheaper(before, now):
