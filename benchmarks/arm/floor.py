@@ -90,7 +90,7 @@ def page(found: list[tuple[Weighed, dict[str, float], list[Floor]]]) -> str:
     return text + table(["bundle", "graph", "device", "p50, ms", "floor, ms"], rows)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("counts", type=Path, help="the folder that count.py made")
     parser.add_argument(
@@ -108,8 +108,8 @@ def main() -> None:
                 kinds = taken_apart(weighed, arguments.counts, tools)
                 found.append((weighed, kinds, floors(weighed, kinds[PRODUCTS], model)))
     except (OSError, ValueError, ModelError) as error:
-        print(f"floor.py: error: {error}", file=sys.stderr)
-        sys.exit(2)
+        print(f"floor: error: {error}", file=sys.stderr)
+        return 2
     text = page(found)
     print(text)
     if arguments.output:
@@ -118,7 +118,8 @@ def main() -> None:
             for w, kinds, each in found
         ]
         save(arguments.output, text, record)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
