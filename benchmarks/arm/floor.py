@@ -80,7 +80,7 @@ def page(found: list[tuple[Weighed, dict[str, float], list[Floor]]]) -> str:
     text += table(["bundle", "graph", "core", "cycles", *KINDS], rows)
     text += (
         "\nThe floor is the same model with nothing but the INT8 products and what misses the "
-        "second-level cache: no rewriting of the graph around them goes below it.\n\n"
+        "second-level cache: with these kernels no other graph around them goes below it.\n\n"
     )
     rows = [
         [weighed.count.bundle, weighed.count.role, x.device, ms(x.whole), ms(x.products)]
