@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from turns import CALLS, IDLE, UNCOUNTED
 
 import onwrist
+from onwrist.bench.calls import Clocked
 from onwrist_runtime import arrivals
 from onwrist_runtime.engines import Engine, open_engine
 from onwrist_runtime.rolling import Rolling
@@ -52,21 +53,6 @@ class Row:
     p90: float
     p99: float
     engine: float
-
-
-class Clocked:
-    """An engine that sums up the nanoseconds inside it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.name, self.graph, self.threads = engine.name, engine.graph, engine.threads
-        self._run = engine.run
-        self.spent = 0
-
-    def run(self, inputs: Arrays) -> Arrays:
-        before = time.perf_counter_ns()
-        outputs = self._run(inputs)
-        self.spent += time.perf_counter_ns() - before
-        return outputs
 
 
 class Echo:

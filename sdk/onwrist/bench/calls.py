@@ -95,7 +95,7 @@ def _stepping(model: Model) -> Callable[[], None]:
     return call
 
 
-class _Clocked:
+class Clocked:
     """An engine that sums up the nanoseconds inside it."""
 
     def __init__(self, engine: Engine) -> None:
@@ -120,7 +120,7 @@ class Pushes:
     """
 
     def __init__(self, model: Model) -> None:
-        self._engines: list[_Clocked] = []
+        self._engines: list[Clocked] = []
         clocked = self._clocked(model)
         # A sensor that is pushed after another is behind it by a hop.
         self._stream = clocked.stream(lateness=2 * clocked.stream().hop)
@@ -163,12 +163,12 @@ class Pushes:
             vars(copy)["_step_engine"] = self._open(model, "step")
         return copy
 
-    def _open(self, model: Model, role: Role) -> _Clocked:
+    def _open(self, model: Model, role: Role) -> Clocked:
         engine = model.engine
         return self._around(open_engine(model.bundle, engine.name, engine.threads, role))
 
-    def _around(self, engine: Engine) -> _Clocked:
-        self._engines.append(_Clocked(engine))
+    def _around(self, engine: Engine) -> Clocked:
+        self._engines.append(Clocked(engine))
         return self._engines[-1]
 
     def _burst(self) -> list[tuple[str, NDArray[np.float64], NDArray[Any]]]:
