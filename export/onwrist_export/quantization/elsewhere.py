@@ -30,7 +30,7 @@ PACKAGES = {
 
 
 def environment(engine: str, folder: Path) -> Path:
-    """The Python of an engine's own environment, which is made in `folder` on first use.
+    """The Python of an engine's own environment, made in `folder` on first use of its pins.
 
     Raises
     ------
@@ -40,15 +40,16 @@ def environment(engine: str, folder: Path) -> Path:
     python, ready = folder / "bin" / "python", folder / ".ready"
     if sys.version_info[:2] > (3, 11):
         raise EngineError(f"{engine} needs Python 3.11")
-    if not ready.exists():
+    pins = "\n".join(PACKAGES[engine])
+    if not ready.exists() or ready.read_text() != pins:
         for command in (
-            [sys.executable, "-m", "venv", folder],
+            [sys.executable, "-m", "venv", "--clear", folder],
             [python, "-m", "pip", "install", "--quiet", *PACKAGES[engine]],
         ):
             made = subprocess.run(command, capture_output=True, text=True, check=False)
             if made.returncode:
                 raise EngineError(f"cannot install {engine}: {made.stderr[-300:]}")
-        ready.touch()
+        ready.write_text(pins)
     return python
 
 
