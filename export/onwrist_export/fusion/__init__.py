@@ -1,0 +1,1 @@
+"""Several sensors, any of which may be absent: models, training and their evidence."""
