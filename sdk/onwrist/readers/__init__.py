@@ -1,7 +1,7 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`, `fitabase`, `fitbit_grid`.
+`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from onwrist.readers import empatica_e4, fitabase, fitbit_grid, npz, own, stress_predict, table
+from onwrist.readers import (
+    empatica_e4,
+    fitabase,
+    fitbit_grid,
+    npz,
+    own,
+    stress_predict,
+    table,
+    umafall,
+)
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 
@@ -37,7 +46,7 @@ def read(
     columns : tables only: header by channel name (or "time"), with a unit in square
         brackets if it is another than the channel's, as in {"acc_x": "AccX [mg]"}.
     rates : tables only: native rate in Hz by channel, instead of the estimated one.
-    user : exports of several people only: whose recording.
+    user : files of several recordings only: whose recording, or its name.
 
     Raises
     ------
@@ -45,7 +54,7 @@ def read(
         Nothing is there, it is of no known format, or it is damaged.
     InputError
         `columns`, `rates` or `user` do not fit the file, `user` is missing where there are
-        several people, or a package is missing to read it.
+        several recordings, or a package is missing to read it.
     """
     path = Path(path)
     if user is not None and not isinstance(user, str):
@@ -54,10 +63,12 @@ def read(
         raise InputError(f"{path}: columns and rates can be chosen for tables only")
     if _is_fitbit_grid(path):
         return fitbit_grid.read(path, user)
+    if _is_umafall(path):
+        return umafall.read(path, user)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read(path, user)
     if user is not None:
-        raise InputError(f"{path}: holds one person, of whom none can be chosen")
+        raise InputError(f"{path}: holds one recording, of which none can be chosen")
     if path.suffix in table.SUFFIXES:
         return table.read(path, columns, rates)
     if path.suffix == ".npz":
@@ -82,6 +93,8 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
     path = Path(path)
     if _is_fitbit_grid(path):
         return fitbit_grid.read_all(path)
+    if _is_umafall(path):
+        return umafall.read_all(path)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read_all(path)
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
@@ -131,6 +144,10 @@ def _recordings_in(folder: Path) -> list[Path]:
 
 def _is_fitbit_grid(path: Path) -> bool:
     return path.suffix == ".npz" and fitbit_grid.is_fitbit_grid(npz.names(path))
+
+
+def _is_umafall(path: Path) -> bool:
+    return path.suffix == ".npz" and umafall.is_umafall(npz.names(path))
 
 
 def _read_npz(path: Path) -> Recording:
