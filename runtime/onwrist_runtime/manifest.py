@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from onwrist_runtime.manifest_plausible import Plausible
+
 FORMAT_VERSION = 1
 PARITY_FILE = "parity.json"
 CARD_FILE = "CARD.md"
@@ -176,6 +178,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     step: Step | None = None
     tokens: Tokens | None = None
+    plausible: tuple[Plausible, ...] = ()
     golden: Golden
     members: dict[str, Member]
 

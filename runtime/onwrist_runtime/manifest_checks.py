@@ -31,6 +31,7 @@ from onwrist_runtime.manifest import (
     Stage,
     Task,
 )
+from onwrist_runtime.manifest_plausible import check_plausible
 from onwrist_runtime.manifest_rules import (
     NAME,
     demand,
@@ -76,6 +77,8 @@ def check(manifest: Manifest) -> None:
     check_tasks(manifest.tasks, channels)
     check_streaming(manifest)
     check_tokens(manifest)
+    sensors = {channel.name: channel.sensor for channel in manifest.channels}
+    check_plausible(manifest.plausible, sensors)
     _check_roles(manifest)
     _check_files(manifest)
     _check_golden(manifest)
