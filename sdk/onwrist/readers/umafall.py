@@ -101,7 +101,8 @@ def read_all(path: Path) -> list[Recording]:
     names = _names(subjects, activities, trials, starts.tolist())
     # Channels first: each is then one run of memory, and no copy of its own.
     imu, phone = imu.transpose(0, 2, 1).copy(), phone.transpose(0, 2, 1).copy()
-    there, phone_there = ~np.isnan(imu).all(axis=2), ~np.isnan(phone).all(axis=2)
+    there = ~np.logical_and.reduce(np.isnan(imu), axis=2)
+    phone_there = ~np.logical_and.reduce(np.isnan(phone), axis=2)
     found = []
     for k, name in enumerate(names):
         rows = {channel: imu[k, row] for channel, row in columns.items() if there[k, row]}
@@ -142,8 +143,8 @@ def recording(
         Nothing was recorded, or a number that no sensor gives.
     """
     # One array of times for all channels, which is checked and resampled as one.
-    steps = start + np.arange(SAMPLES) / RATE
-    middles = start + (np.arange(PHONE_SAMPLES) + 0.5) / PHONE_RATE
+    steps = start + np.arange(SAMPLES, dtype=np.float64) / RATE
+    middles = start + (np.arange(PHONE_SAMPLES, dtype=np.float64) + 0.5) / PHONE_RATE
     with npz.blamed(where):
         signals = {channel: Signal(row, steps, RATE) for channel, row in imu.items()}
         for channel, row in phone.items():
