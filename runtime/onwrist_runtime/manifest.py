@@ -19,8 +19,10 @@ EMBEDDING, IMPUTED = "embedding", "imputed"
 STATE, NEXT_STATE = "state", "next_state"
 TOKENS, SLOTS, ENCODED, PRESENT = "tokens", "slots", "encoded", "present"
 BEFORE, AFTER, CLOCK = "before", "after", "clock"
+SENSED, LIVE, WEIGHTS = "sensed", "live", "weights"
+SCALE = "_scale"  # after a task's name
 
-Role = Literal["window", "step", "embed", "encode", "decode"]
+Role = Literal["window", "step", "embed", "encode", "decode", "sense", "fuse"]
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -68,6 +70,7 @@ class Task(Record, frozen=True, kw_only=True):
     A regression output is float32 (1, 2): value, confidence. A classification output
     is float32 (1, labels): calibrated probabilities. `required` is the least coverage
     by channel; `any_of` names channels of which at least one must reach its coverage.
+    Where there is `Manifest.availability`, the minimum confidence is that of its patterns.
     """
 
     name: str
@@ -86,12 +89,16 @@ class Graph(Record, frozen=True, kw_only=True):
     step and a state, and gives the outputs of the window that ends there. Where a window is
     a day of tokens, an "embed" graph makes them of its samples, an "encode" graph takes
     those that there are, and a "decode" graph imputes every grid point from them.
+    Where sensors are fused, a "sense" graph encodes the window of one `sensor`, a "fuse"
+    graph answers from the sensors that are live, and a "decode" graph restores the signals
+    of all.
     """
 
     file: str
     format: Literal["onnx", "tflite"]
     activations: Literal["u8", "s8"]
     role: Role = "window"
+    sensor: str | None = None
 
 
 class Baseline(Record, frozen=True, kw_only=True):
@@ -139,6 +146,41 @@ class Tokens(Record, frozen=True, kw_only=True):
     interpolated: str | None = None
 
 
+class Pattern(Record, frozen=True, kw_only=True):
+    """What is asked where just these sensors are live.
+
+    By task: the temperature by which its logits are divided, or the log-odds of its
+    confidence if it is a regression; and the least confidence of an answer. A task that is
+    not named abstains.
+    """
+
+    sensors: tuple[str, ...]
+    temperatures: dict[str, float]
+    minimum_confidence: dict[str, float]
+
+
+class Availability(Record, frozen=True, kw_only=True):
+    """From when on a sensor is live, and the patterns of live sensors that are calibrated.
+
+    `least` is the share of observed grid points of all its channels from which a sensor is
+    live. In a pattern that is not listed every task abstains.
+    """
+
+    least: float
+    patterns: tuple[Pattern, ...]
+
+
+class Fusion(Record, frozen=True, kw_only=True):
+    """What the encoder of each sensor gives, and whether the signals can be restored from it.
+
+    `tokens` tokens of `width` numbers each.
+    """
+
+    tokens: int
+    width: int
+    restores: bool
+
+
 class Member(Record, frozen=True, kw_only=True):
     """Size and SHA-256 (lower-case hex) of one file in the bundle."""
 
@@ -178,6 +220,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     step: Step | None = None
     tokens: Tokens | None = None
+    availability: Availability | None = None
+    fusion: Fusion | None = None
     plausible: tuple[Plausible, ...] = ()
     golden: Golden
     members: dict[str, Member]
@@ -192,29 +236,41 @@ class Manifest(Record, frozen=True, kw_only=True):
             return (self.step.samples,)
         return (self.samples,)
 
-    def inputs(self, role: Role = "window", size: int | None = None) -> Shapes:
+    def inputs(
+        self, role: Role = "window", size: int | None = None, sensor: str | None = None
+    ) -> Shapes:
         """Shape of each input of a graph by its name, for its largest size if None is given.
 
-        Of the role "window" in a bundle of tokens: of all its graphs together.
+        Of the role "window" in a bundle of several graphs: of all of them together. The role
+        "sense" is that of one sensor, which must be named.
         """
         size = self.sizes(role)[-1] if size is None else size
         if self.tokens is not None and role == "encode":
             return {TOKENS: (1, size, self.tokens.width), SLOTS: (1, size), CLOCK: (1, 1)}
-        channels = len(self.channels)
-        shapes: Shapes = dict.fromkeys(("values", "observed"), (1, channels, size))
+        if self.fusion is not None and role in ("fuse", "decode"):
+            count = len(self.sensors)
+            sensed = (1, count * self.fusion.tokens, self.fusion.width)
+            shapes: Shapes = {SENSED: sensed, LIVE: (1, count)}
+            return shapes | self.scales if role == "fuse" else shapes
+        channels = len(self.rows(sensor)) if role == "sense" else len(self.channels)
+        shapes = dict.fromkeys(("values", "observed"), (1, channels, size))
         if self.tokens is not None:
             count = self.tokens.sizes[-1]
             if role == "decode":
                 shapes = {ENCODED: (1, count, self.tokens.width), PRESENT: (1, count)} | shapes
                 shapes |= {BEFORE: (1, size), AFTER: (1, size)}
             return shapes if role == "embed" else shapes | {CLOCK: (1, 1)}
+        if role == "sense":
+            return shapes
         if self.baseline is not None:
             shapes["baseline"] = (1, channels, 3)
         if role == "step" and self.step is not None:
             shapes[STATE] = (1, self.step.state)
-        return shapes
+        return shapes | self.scales
 
-    def gives(self, role: Role = "window", size: int | None = None) -> Shapes:
+    def gives(
+        self, role: Role = "window", size: int | None = None, sensor: str | None = None
+    ) -> Shapes:
         """Shape of each output of a graph by its name, as `inputs`."""
         size = self.sizes(role)[-1] if size is None else size
         if self.tokens is not None and role == "embed":
@@ -222,20 +278,44 @@ class Manifest(Record, frozen=True, kw_only=True):
             return {TOKENS: (1, count, self.tokens.width)}
         if self.tokens is not None and role == "encode":
             return self._answers | {ENCODED: (1, size, self.tokens.width)}
+        if self.fusion is not None and role == "sense":
+            return {SENSED: (1, self.fusion.tokens, self.fusion.width)}
         imputed: Shapes = {IMPUTED: (1, len(self.channels), self.samples)}
         if role == "decode":
             return imputed
-        if self.tokens is not None and self.tokens.interpolated is not None:
-            return self._answers | imputed
         if role == "step" and self.step is not None:
             return self._answers | {NEXT_STATE: (1, self.step.state)}
-        return self._answers
+        return self._answers | imputed if role == "window" and self.imputes else self._answers
+
+    @property
+    def imputes(self) -> bool:
+        """Whether there is a graph that imputes what was not observed."""
+        if self.tokens is not None:
+            return self.tokens.interpolated is not None
+        return self.fusion is not None and self.fusion.restores
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors, in the order of the channels."""
+        return tuple(dict.fromkeys(channel.sensor for channel in self.channels))
+
+    def rows(self, sensor: str | None) -> tuple[int, ...]:
+        """The rows of a sensor's channels."""
+        return tuple(row for row, c in enumerate(self.channels) if c.sensor == sensor)
+
+    @property
+    def scales(self) -> Shapes:
+        """Shape of the inputs that tell an answering graph 1 / temperature of each task."""
+        given = self.tasks if self.availability is not None else ()
+        return {f"{task.name}{SCALE}": (1, 1) for task in given}
 
     @property
     def _answers(self) -> Shapes:
         shapes: Shapes = {EMBEDDING: (1, self.embedding[-1].stop)}
         for task in self.tasks:
             shapes[task.name] = (1, 2 if task.kind == "regression" else len(task.labels))
+        if self.fusion is not None:
+            shapes[WEIGHTS] = (1, len(self.sensors))
         return shapes
 
     @property

@@ -18,12 +18,16 @@ from onwrist_runtime.manifest import (
     EMBEDDING,
     ENCODED,
     IMPUTED,
+    LIVE,
     NEXT_STATE,
     PARITY_FILE,
     PRESENT,
+    SCALE,
+    SENSED,
     SLOTS,
     STATE,
     TOKENS,
+    WEIGHTS,
     Baseline,
     Channel,
     Manifest,
@@ -41,6 +45,7 @@ from onwrist_runtime.manifest_rules import (
     share,
     unique,
 )
+from onwrist_runtime.manifest_sensors import check_availability, check_fusion
 from onwrist_runtime.manifest_tokens import check_tokens
 from onwrist_runtime.strict_zip import FILE_NAME
 
@@ -53,7 +58,7 @@ SLOWEST, FASTEST = 1e-3, 1e5  # Hz, of a channel
 # The names of other inputs and outputs, which a task must not have.
 RESERVED = frozenset(
     {EMBEDDING, IMPUTED, NEXT_STATE, STATE, "values", "observed", "baseline"}
-    | {TOKENS, SLOTS, ENCODED, PRESENT, BEFORE, AFTER, CLOCK}
+    | {TOKENS, SLOTS, ENCODED, PRESENT, BEFORE, AFTER, CLOCK, SENSED, LIVE, WEIGHTS}
 )
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
@@ -79,6 +84,8 @@ def check(manifest: Manifest) -> None:
     check_tokens(manifest)
     sensors = {channel.name: channel.sensor for channel in manifest.channels}
     check_plausible(manifest.plausible, sensors)
+    check_availability(manifest)
+    check_fusion(manifest)
     _check_roles(manifest)
     _check_files(manifest)
     _check_golden(manifest)
@@ -179,7 +186,8 @@ def check_tasks(tasks: Sequence[Task], channels: Sequence[str]) -> None:
 def _check_task(task: Task, channels: Sequence[str]) -> None:
     where = f"task {task.name!r}"
     pattern("a task's name", task.name, NAME)
-    demand(task.name not in RESERVED, f"a task must not be called {task.name!r}")
+    reserved = task.name in RESERVED or task.name.endswith(SCALE)
+    demand(not reserved, f"a task must not be called {task.name!r}")
     if task.kind == "regression":
         demand(not task.labels, f"{where}: a regression has no labels")
         demand(task.unit is not None, f"{where}: a regression must state its unit")
@@ -229,28 +237,37 @@ def check_baseline(baseline: Baseline, most: int) -> None:
 
 
 def _check_roles(manifest: Manifest) -> None:
-    """The graphs are those that `step` and `tokens` ask for, in each format."""
-    tokens = manifest.tokens
-    decodes = tokens is not None and tokens.interpolated is not None
+    """The graphs are those that the manifest asks for, in each format."""
+    tokens, fusion = manifest.tokens is not None, manifest.fusion is not None
     roles: dict[Role, tuple[str, bool, str]] = {
-        "window": ("of a window", tokens is None, "`tokens` is not given"),
+        "window": (
+            "of a window",
+            not (tokens or fusion),
+            "neither `tokens` nor `fusion` is given",
+        ),
         "step": ("of a step", manifest.step is not None, "`step` describes them"),
-        "embed": ("that embed", tokens is not None, "`tokens` is given"),
-        "encode": ("that encode", tokens is not None, "`tokens` is given"),
-        "decode": ("that decode", decodes, "`tokens.interpolated` is given"),
+        "embed": ("that embed", tokens, "`tokens` is given"),
+        "encode": ("that encode", tokens, "`tokens` is given"),
+        "sense": ("that sense", fusion, "`fusion` is given"),
+        "fuse": ("that fuse", fusion, "`fusion` is given"),
+        "decode": (
+            "that decode",
+            manifest.imputes,
+            "`tokens.interpolated` is given or `fusion` restores",
+        ),
     }
     for role, (what, asked, when) in roles.items():
         formats = {graph.format for graph in manifest.graphs if graph.role == role}
         demand(bool(formats) == asked, f"there must be graphs {what} if and only if {when}")
         lacking = {graph.format for graph in manifest.graphs} - formats
         demand(
-            tokens is None or not asked or not lacking,
+            not (tokens or fusion) or not asked or not lacking,
             f"there are graphs of {' and '.join(sorted(lacking))}, but none {what}",
         )
 
 
 def _check_files(manifest: Manifest) -> None:
-    kinds = [(graph.role, graph.format, graph.activations) for graph in manifest.graphs]
+    kinds = [(g.role, g.format, g.activations, g.sensor) for g in manifest.graphs]
     demand(len(set(kinds)) == len(kinds), f"two graphs are of the same kind: {kinds}")
     named = [graph.file for graph in manifest.graphs]
     named += [manifest.golden.file, PARITY_FILE, CARD_FILE]

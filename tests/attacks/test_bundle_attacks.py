@@ -417,7 +417,9 @@ def test_every_missing_field_is_refused(entries, refuse):
     whole = json.loads(entries[0][1])
     optional = {"offset", "scale", "unit", "labels", "any_of"}
     optional |= {"role", "baseline", "step", "steps", "tokens", "aggregation"}
+    optional |= {"availability", "fusion", "plausible"}
     paths = [p for p in _paths(whole) if p[-1] not in optional and "required" not in p[:-1]]
+    paths = [p for p in paths if (p[0], p[-1]) != ("graphs", "sensor")]
     paths = [p for p in paths if p[-2:-1] != ("any_of",)]
     assert len(paths) > 60
     for path in paths:
@@ -433,9 +435,11 @@ def test_every_extra_field_is_refused(entries, refuse):
 
 
 def test_every_mistyped_field_is_refused(entries, refuse):
+    may_be_none = {"unit", "baseline", "step", "tokens", "availability", "fusion"}
     for path in _paths(json.loads(entries[0][1])):
         for wrong in (None, [[]], {"a": {}}, True, "\x00"):
-            if path[-1] in ("unit", "baseline", "step", "tokens") and wrong is None:
+            of_graph = (path[0], path[-1]) == ("graphs", "sensor")
+            if wrong is None and (path[-1] in may_be_none or of_graph):
                 continue
 
             def lie(manifest, path=path, wrong=wrong):
@@ -506,7 +510,7 @@ def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
         (_set("tasks", 0, "required", "pgp", 0.5), "coverage is asked of 'pgp'.*ppg, acc_x"),
         (_set("tasks", 1, "any_of", "acc_x", 1.5), "between 0 and 1, not 1.5"),
         (_set("tasks", 0, "minimum_confidence", -0.1), "between 0 and 1"),
-        (_set("graphs", []), "graphs of a window if and only if `tokens` is not given"),
+        (_set("graphs", []), "graphs of a window if and only if neither `tokens`"),
         (_set("graphs", 1, "activations", "u8"), "two graphs are of the same kind"),
         (_set("graphs", 1, "file", "model.u8.onnx"), "file 'model.u8.onnx' appears twice"),
         (_set("graphs", 1, "file", "parity.json"), "file 'parity.json' appears twice"),
