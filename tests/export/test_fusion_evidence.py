@@ -58,6 +58,13 @@ def test_shapes_that_do_not_fit_are_refused(small: Evidence) -> None:
         replace(small, truth=small.truth | {"fall": np.zeros(3, int)})
 
 
+def test_a_row_that_is_partly_infinite_is_refused(small: Evidence) -> None:
+    logits = small.logits["late"][AS_RECORDED]["activity"].copy()
+    logits[2, 1] = -np.inf
+    with pytest.raises(InputError, match="late, as recorded, activity"):
+        replace(small, logits={"late": {AS_RECORDED: {"activity": logits}}})
+
+
 def test_another_file_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     with pytest.raises(InputError, match="cannot be read"):

@@ -72,6 +72,15 @@ class Evidence:
         for what, found, wanted in shapes:
             if found != wanted:
                 raise InputError(f"{what} have the shape {found}, not {wanted}")
+        for method, conditions in self.logits.items():
+            for condition, tasks in conditions.items():
+                for task, x in tasks.items():
+                    finite = np.isfinite(x)
+                    if (finite.any(axis=1) & ~finite.all(axis=1)).any():
+                        raise InputError(
+                            f"logits of {method}, {condition}, {task} have rows that are "
+                            "partly not finite: a row is numbers, or NaN throughout"
+                        )
 
     def save(self, path: Path) -> None:
         """Write one file, whole or not at all."""
