@@ -1,7 +1,7 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`.
+`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from onwrist.readers import (
     stress_predict,
     table,
     umafall,
+    umafall_csv,
 )
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
@@ -69,6 +70,10 @@ def read(
         return fitabase.read(path, user)
     if user is not None:
         raise InputError(f"{path}: holds one recording, of which none can be chosen")
+    if umafall_csv.is_umafall_csv(path):
+        if columns or rates:
+            raise InputError(f"{path}: columns and rates can be chosen for tables only")
+        return umafall_csv.read(path)
     if path.suffix in table.SUFFIXES:
         return table.read(path, columns, rates)
     if path.suffix == ".npz":

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.readers import npz
+from onwrist.readers.choosing import choose
 from onwrist.recording import Label, Recording
-from onwrist_runtime.errors import InputError, RecordingError
+from onwrist_runtime.errors import RecordingError
 from onwrist_runtime.signals import Signal
 
 POSITIONS = ("wrist", "chest", "waist", "ankle")
@@ -65,16 +66,7 @@ def read(path: Path, user: str | None = None) -> Recording:
         `user` does not choose one trial.
     """
     there = read_all(path)
-    chosen = [each for each in there if user == each.name]
-    chosen = chosen or [each for each in there if user in (None, each.subject)]
-    if len(chosen) == 1:
-        return chosen[0]
-    asked = "" if user is None else f", {len(chosen) or 'none'} of them called {user!r}"
-    few = ", ".join(each.name for each in (chosen or there)[:3])
-    raise InputError(
-        f"{path}: {len(there)} recordings{asked}; choose one by its name, such as {few} "
-        "(--user NAME, user= in Python)"
-    )
+    return there[choose(path, [(each.name, each.subject or "") for each in there], user)]
 
 
 def read_all(path: Path) -> list[Recording]:
@@ -128,6 +120,7 @@ def recording(
     start: float,
     imu: Mapping[str, NDArray[np.float32]],
     phone: Mapping[str, NDArray[np.float32]],
+    notes: tuple[str, ...] = (),
 ) -> Recording:
     """One trial.
 
@@ -152,7 +145,7 @@ def recording(
     fall = "fall" if activity in FALLS else "no fall"
     end = start + LENGTH
     labels = Label("activity", start, end, activity), Label("fall", start, end, fall)
-    return Recording(name, subject, signals, labels)
+    return Recording(name, subject, signals, labels, notes=notes)
 
 
 def activity_of(where: str, name: str) -> str:
