@@ -14,7 +14,13 @@ from onwrist_runtime.errors import (
     RecordingError,
 )
 from onwrist_runtime.model import Model, load
-from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction, TaskResult
+from onwrist_runtime.prediction import (
+    Imputed,
+    ModelIdentity,
+    Prediction,
+    SensorState,
+    TaskResult,
+)
 from onwrist_runtime.signals import Signal
 from onwrist_runtime.stream import Counters, Stream
 
@@ -32,6 +38,7 @@ __all__ = [
     "ParityError",
     "Prediction",
     "RecordingError",
+    "SensorState",
     "Signal",
     "Stream",
     "TaskResult",

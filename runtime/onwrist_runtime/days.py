@@ -6,23 +6,19 @@ lies before the first sample is simply not observed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.predictor import Predictor
 from onwrist_runtime.settings import Settings
 from onwrist_runtime.timeline import Timeline
-from onwrist_runtime.window import shares
 
 Array = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Outputs = Mapping[str, Array]
-
-# Outputs or None, share observed of each channel, start, values and observed of the window.
-Answer = Callable[[Outputs | None, Sequence[float], float, Array, Mask], Prediction]
 
 
 class Days:
@@ -36,8 +32,10 @@ class Days:
     baseline, state : None, as these graphs take none.
     """
 
-    def __init__(self, channels: int, settings: Settings, chain: Chain, answer: Answer) -> None:
-        self._chain, self._cut, self._answer = chain, chain.cut, answer
+    def __init__(
+        self, channels: int, settings: Settings, chain: Chain, predictor: Predictor
+    ) -> None:
+        self._chain, self._cut, self._predictor = chain, chain.cut, predictor
         self._hop, self._impute = settings.hop, settings.impute
         self._values = np.zeros((channels, self._cut.samples), np.float32)
         self._observed = np.zeros(self._values.shape, np.bool_)
@@ -120,4 +118,5 @@ class Days:
             clock = first // self._cut.patch % self._cut.patches
             outputs = self._chain.answer(tokens, present, values, observed, clock, self._impute)
         start = timeline.minutes.start(first)
-        return self._answer(outputs, shares(observed), start, values, observed)
+        situation = self._predictor.patterns.of(observed)
+        return self._predictor.answer(outputs, situation, start, values, observed)

@@ -1,4 +1,4 @@
-"""Outputs of the graph and coverage in, one result for each task out.
+"""Outputs of the graph and coverage in, one result for each task and sensor out.
 
 This is where a model abstains: below what the manifest asks of coverage or confidence
 there is no value and no label, and the reason is given in words.
@@ -6,19 +6,21 @@ there is no value and no label, and the reason is given in words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist_runtime.manifest import Manifest, Task
-from onwrist_runtime.prediction import TaskResult
+from onwrist_runtime.availability import Patterns, Situation
+from onwrist_runtime.manifest import WEIGHTS, Manifest, Pattern, Task
+from onwrist_runtime.prediction import SensorState, TaskResult
 
 
 def decide(
     manifest: Manifest,
     outputs: Mapping[str, NDArray[np.float32]] | None,
     coverage: Mapping[str, float],
+    pattern: Pattern | None = None,
 ) -> dict[str, TaskResult]:
     """The result of every task of a bundle on one window.
 
@@ -26,8 +28,9 @@ def decide(
     ----------
     manifest : says what each task needs.
     outputs : outputs of the graph by name; None where nothing was observed, or too little
-        for a token.
+        for a token or a live sensor.
     coverage : share of observed grid points by channel.
+    pattern : of the sensors that are live, in a bundle with `availability`.
     """
     results = {}
     for task in manifest.tasks:
@@ -36,29 +39,53 @@ def decide(
             results[task.name] = _abstained(task, None, f"{little} was observed")
             continue
         reason = _lack_of_coverage(task, coverage)
+        if reason is None and pattern is not None and task.name not in pattern.temperatures:
+            reason = _not_calibrated(pattern, manifest)
         if reason is not None:
             results[task.name] = _abstained(task, None, reason)
             continue
         numbers = outputs[task.name][0].tolist()
         results[task.name] = (
-            _regression(task, numbers)
+            _regression(task, numbers, pattern)
             if task.kind == "regression"
-            else _classification(task, numbers)
+            else _classification(task, numbers, pattern)
         )
     return results
 
 
-def _regression(task: Task, numbers: list[float]) -> TaskResult:
+def states(
+    patterns: Patterns,
+    situation: Situation,
+    outputs: Mapping[str, NDArray[np.float32]] | None,
+) -> dict[str, SensorState]:
+    """What became of every sensor in a window."""
+    weights: Sequence[float | None] = [None] * len(patterns.sensors)
+    if outputs is not None and WEIGHTS in outputs:
+        weights = outputs[WEIGHTS][0].tolist()
+    found = {}
+    for name, share, live, weight in zip(
+        patterns.sensors, situation.sensors, situation.live, weights, strict=True
+    ):
+        reason = situation.left_out.get(name)
+        if share == 0:
+            reason = "nothing was observed"
+        elif share < patterns.least:
+            reason = _below("coverage", share, patterns.least)
+        found[name] = SensorState(share, live, weight, reason)
+    return found
+
+
+def _regression(task: Task, numbers: list[float], pattern: Pattern | None) -> TaskResult:
     value, confidence = numbers
-    if not confidence >= task.minimum_confidence:
-        return _unsure(task, confidence)
+    if not confidence >= _least_confidence(task, pattern):
+        return _unsure(task, confidence, pattern)
     return TaskResult(value, task.unit, None, None, confidence, False, None)
 
 
-def _classification(task: Task, numbers: list[float]) -> TaskResult:
+def _classification(task: Task, numbers: list[float], pattern: Pattern | None) -> TaskResult:
     confidence = max(numbers)
-    if not confidence >= task.minimum_confidence:
-        return _unsure(task, confidence)
+    if not confidence >= _least_confidence(task, pattern):
+        return _unsure(task, confidence, pattern)
     label = task.labels[numbers.index(confidence)]
     probabilities = dict(zip(task.labels, numbers, strict=True))
     return TaskResult(None, None, label, probabilities, confidence, False, None)
@@ -79,13 +106,32 @@ def _lack_of_coverage(task: Task, coverage: Mapping[str, float]) -> str | None:
     return None
 
 
-def _unsure(task: Task, confidence: float) -> TaskResult:
-    reason = _below("confidence", confidence, task.minimum_confidence)
+def _least_confidence(task: Task, pattern: Pattern | None) -> float:
+    return task.minimum_confidence if pattern is None else pattern.minimum_confidence[task.name]
+
+
+def _not_calibrated(pattern: Pattern, manifest: Manifest) -> str:
+    if not pattern.sensors:
+        return "too little was observed"
+    alone = "" if pattern.sensors == manifest.sensors else " alone"
+    return f"not calibrated for {_listed(pattern.sensors)}{alone}"
+
+
+def _unsure(task: Task, confidence: float, pattern: Pattern | None) -> TaskResult:
+    reason = _below("confidence", confidence, _least_confidence(task, pattern))
+    if pattern is not None:
+        ask = "asks" if len(pattern.sensors) == 1 else "ask"
+        reason += f", which {_listed(pattern.sensors)} {ask} for"
     return _abstained(task, confidence, reason)
 
 
 def _abstained(task: Task, confidence: float | None, reason: str) -> TaskResult:
     return TaskResult(None, task.unit, None, None, confidence, True, reason)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def _below(what: str, value: float, least: float) -> str:

@@ -1,7 +1,8 @@
 """A bundle and a role in, the engine that runs its right graph on this processor out.
 
 An engine package is imported only here, when a model is loaded. Its tensors are checked
-against the manifest before it runs. Of a day, one engine runs the graphs after each other.
+against the manifest before it runs. Of a day, and of sensors that are fused, one engine runs
+the graphs after each other.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.chain import Chain
+from onwrist_runtime.ensemble import Ensemble
 from onwrist_runtime.errors import BundleError, EngineError, InputError
 from onwrist_runtime.interpreters import Engine, Layouts, OnnxRuntime, TFLite
 from onwrist_runtime.manifest import Graph, Manifest, Role, Shapes
@@ -49,7 +52,11 @@ def steps(bundle: Bundle, engine: str) -> bool:
 
 
 def open_engine(
-    bundle: Bundle, engine: str | None = None, threads: int = 1, role: Role = "window"
+    bundle: Bundle,
+    engine: str | None = None,
+    threads: int = 1,
+    role: Role = "window",
+    sensor: str | None = None,
 ) -> Engine:
     """Load the right graph of a bundle into an engine.
 
@@ -60,7 +67,9 @@ def open_engine(
         is installed and has a graph in the bundle.
     threads : how many threads the engine may use.
     role : what the graph takes: a whole window, or one step of a stream. The window of a
-        bundle with tokens is a day, which all of its graphs take after each other.
+        bundle with tokens is a day, which all of its graphs take after each other; so do
+        those of a bundle with fusion take its window.
+    sensor : whose, for the role "sense".
 
     Raises
     ------
@@ -84,33 +93,42 @@ def open_engine(
     if not installed(engine):
         raise EngineError(f"{engine} is not installed: pip install 'onwrist[{extra}]'")
     module = _import(engine, module_name)
-    tokens = bundle.manifest.tokens
-    if tokens is not None and role == "window":
-        embed = _open(bundle, module, engine, threads, "embed")
-        encode = _open(bundle, module, engine, threads, "encode")
-        decode = None
-        if tokens.interpolated is not None:
-            decode = _open(bundle, module, engine, threads, "decode")
-        return Chain(bundle.manifest, embed, encode, decode)
-    return _open(bundle, module, engine, threads, role)
+    manifest = bundle.manifest
+    opened = partial(_open, bundle, module, engine, threads)
+    if role != "window" or (manifest.tokens is None and manifest.fusion is None):
+        return opened(role, sensor)
+    if manifest.tokens is not None:
+        embed, encode = opened("embed"), opened("encode")
+        decode = opened("decode") if manifest.imputes else None
+        return Chain(manifest, embed, encode, decode)
+    senses = [opened("sense", sensor) for sensor in manifest.sensors]
+    fuse = opened("fuse")
+    decode = opened("decode") if manifest.imputes else None
+    return Ensemble(manifest, senses, fuse, decode)
 
 
 def _open(
-    bundle: Bundle, module: ModuleType, engine: str, threads: int, role: Role
+    bundle: Bundle,
+    module: ModuleType,
+    engine: str,
+    threads: int,
+    role: Role,
+    sensor: str | None = None,
 ) -> OnnxRuntime | TFLite:
     manifest = bundle.manifest
-    graph = _choose(manifest, ENGINES[engine][1], engine, role)
+    graph = _choose(manifest, ENGINES[engine][1], engine, role, sensor)
     content = bundle.members[graph.file]
     opened: OnnxRuntime | TFLite
     try:
         if graph.format == "onnx":
             opened = OnnxRuntime(module, engine, graph.file, content, threads)
         else:
-            sizes, sized = manifest.sizes(role), next(iter(manifest.inputs(role)))
+            sizes = manifest.sizes(role)
+            sized = next(iter(manifest.inputs(role, sensor=sensor)))
             opened = TFLite(module, engine, graph.file, content, threads, sizes, sized)
     except Exception as error:
         raise EngineError(f"{engine} cannot open {graph.file}: {error}") from error
-    _check_tensors(opened, manifest, role)
+    _check_tensors(opened, manifest, role, sensor)
     return opened
 
 
@@ -122,9 +140,11 @@ def _nothing_usable(bundle: Bundle) -> str:
     return f"no engine for the {held} graph of this bundle is installed: {choices}"
 
 
-def _choose(manifest: Manifest, graph_format: str, engine: str, role: Role) -> Graph:
+def _choose(
+    manifest: Manifest, graph_format: str, engine: str, role: Role, sensor: str | None = None
+) -> Graph:
     """The u8 graph of ONNX where the processor has VNNI, else s8."""
-    of_role = [graph for graph in manifest.graphs if graph.role == role]
+    of_role = [g for g in manifest.graphs if (g.role, g.sensor) == (role, sensor)]
     of_format = {g.activations: g for g in of_role if g.format == graph_format}
     if not of_format:
         held = ", ".join(graph.file for graph in of_role) or f"no graph of a {role}"
@@ -149,7 +169,9 @@ def _import(engine: str, module_name: str) -> ModuleType:
         raise EngineError(f"{engine} is installed but does not start: {error}") from error
 
 
-def _check_tensors(engine: OnnxRuntime | TFLite, manifest: Manifest, role: Role) -> None:
+def _check_tensors(
+    engine: OnnxRuntime | TFLite, manifest: Manifest, role: Role, sensor: str | None
+) -> None:
     """Every variant takes and gives what the manifest describes for its size."""
     for size in manifest.sizes(role):
         inputs, outputs = engine.layouts(size)
@@ -157,7 +179,8 @@ def _check_tensors(engine: OnnxRuntime | TFLite, manifest: Manifest, role: Role)
             ("inputs", inputs, manifest.inputs),
             ("outputs", outputs, manifest.gives),
         ):
-            must = {name: ("float32", *shape) for name, shape in shapes(role, size).items()}
+            described = shapes(role, size, sensor)
+            must = {name: ("float32", *shape) for name, shape in described.items()}
             if len(manifest.sizes(role)) > 1:
                 has = _sized(has, must, shapes(role, 0))
             if has != must:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +15,10 @@ from onwrist_runtime import saved
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.days import Days
-from onwrist_runtime.decision import decide
 from onwrist_runtime.engines import open_engine, steps
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.interpreters import Engine
-from onwrist_runtime.manifest import EMBEDDING, IMPUTED, Manifest
+from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.named import NamedSamples, on_grid
 from onwrist_runtime.options import (
     baseline_of,
@@ -28,13 +27,14 @@ from onwrist_runtime.options import (
     midnight_of,
     start_of,
 )
-from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction
-from onwrist_runtime.rolling import Rolling, Runner
+from onwrist_runtime.prediction import ModelIdentity, Prediction
+from onwrist_runtime.predictor import Predictor
+from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.settings import Mode, Settings, hop_samples, settings_of
 from onwrist_runtime.signals import Signal, as_times
 from onwrist_runtime.stream import Stream
 from onwrist_runtime.verify import prove
-from onwrist_runtime.window import as_array, as_float32, check, shares, whole
+from onwrist_runtime.window import as_array, as_float32, check
 
 
 def load(path: str | os.PathLike[str], engine: str | None = None, threads: int = 1) -> Model:
@@ -107,6 +107,11 @@ class Model:
         return tuple(channel.name for channel in self.manifest.channels)
 
     @cached_property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors that the channels are of."""
+        return self.manifest.sensors
+
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
         """Names of what is predicted; none for a bare encoder."""
         return tuple(task.name for task in self.manifest.tasks)
@@ -136,8 +141,8 @@ class Model:
             gives them, NaN where unknown; only for a bundle that takes one.
         midnight : any local midnight on the clock of `start`, 0 if None: local time needs
             none. Only for a bundle with tokens.
-        impute : whether to give the window without gaps, which is the default; only for a
-            bundle that can.
+        impute : whether to give the window without gaps, for a bundle that can; True for
+            days and False for other windows if None.
 
         Raises
         ------
@@ -150,27 +155,16 @@ class Model:
             values, observed = on_grid(self.manifest, values)
         zero = midnight_of(self.manifest, midnight)
         asked = impute_of(self.manifest, impute, True)
-        chain = self._chain
-        array, seen = check(
-            values, observed, self.channels, self.window_samples, chain is not None
-        )
+        days = self.manifest.tokens is not None
+        array, seen = check(values, observed, self.channels, self.window_samples, days)
         known = self._unknown
         if baseline is not None:
             known = {"baseline": baseline_of(self.manifest, baseline)}
         time = start_of(self.manifest, start)
-        if chain is not None:
+        if days:
             assert time is not None
-            outputs = chain.window(array, seen, chain.cut.clock(time, zero), asked)
-            return self._answer(outputs, shares(seen), time, array, seen)
-        if seen is self._whole:
-            ones, coverage = self._all_ones, self._full
-        else:
-            ones = seen[np.newaxis].astype(np.float32)
-            coverage = shares(seen)
-        if not any(coverage):
-            return self._answer(None, coverage, time)
-        inputs = {"values": array[np.newaxis], "observed": ones, **known}
-        return self._answer(self.engine.run(inputs), coverage, time)
+            return self._predictor.day(array, seen, time, zero, asked)
+        return self._predictor.window(array, seen, time, known, asked)
 
     def predict_batch(
         self,
@@ -246,7 +240,8 @@ class Model:
             rates |= {name: rate for name, rate in own.items() if name in rates}
         zero = midnight_of(self.manifest, midnight)
         asked = impute_of(self.manifest, impute, True)
-        if self._chain is None:
+        days = self.manifest.tokens is not None
+        if not days:
             samples = hop_samples(self.manifest, "window", hop)
         elif hop is None:
             samples = self.window_samples
@@ -263,7 +258,7 @@ class Model:
             yield from predictions
             yield from stream.flush(at_least_one=True)
 
-        if self._chain is None:
+        if not days:
             return rest()
         return (day for day in rest() if any(day.coverage.values()))
 
@@ -292,7 +287,7 @@ class Model:
         midnight : any local midnight on the clock of the samples, as in `predict`; which one
             matters only to hops that do not divide a day. It holds for the whole stream:
             where the clocks change, begin another.
-        impute : whether to give days without gaps; False if None.
+        impute : whether to give windows without gaps; False if None.
 
         Raises
         ------
@@ -331,15 +326,11 @@ class Model:
 
     def _roll(self, settings: Settings) -> Rolling | Days:
         """What turns the grid of a stream into predictions."""
-        if self._chain is not None:
-            return Days(len(self.channels), settings, self._chain, self._answer)
-        engine = self.engine if settings.mode == "window" else self._step_engine
-        return Rolling(self.manifest, settings, Runner(engine.run, self._answer))
-
-    @property
-    def _chain(self) -> Chain | None:
-        """The graphs of a day, in a bundle with tokens."""
-        return self.engine if isinstance(self.engine, Chain) else None
+        if isinstance(self.engine, Chain):
+            return Days(len(self.channels), settings, self.engine, self._predictor)
+        steps = settings.mode == "step"
+        predictor = self._step_predictor if steps else self._predictor
+        return Rolling(self.manifest, settings, predictor)
 
     @cached_property
     def _step_engine(self) -> Engine:
@@ -348,31 +339,6 @@ class Model:
         prove(self.bundle, opened)
         return opened
 
-    def _answer(
-        self,
-        outputs: Mapping[str, NDArray[np.float32]] | None,
-        shares: Sequence[float],
-        start: float | None,
-        values: NDArray[np.float32] | None = None,
-        observed: NDArray[np.bool_] | None = None,
-    ) -> Prediction:
-        """The prediction of a window; of a day its values and observed make it whole."""
-        coverage = dict(zip(self.channels, shares, strict=True))
-        imputed = None
-        if outputs is not None and IMPUTED in outputs and observed is not None:
-            assert values is not None
-            whole_day = np.where(observed, values, outputs[IMPUTED][0])
-            imputed = Imputed(whole_day, observed.copy())  # a stream goes on with its own
-        return Prediction(
-            decide(self.manifest, outputs, coverage),
-            coverage,
-            None if outputs is None else outputs[EMBEDDING][0],
-            start,
-            None if start is None else start + self.window_samples / self.rate,
-            self._identity,
-            imputed,
-        )
-
     @cached_property
     def _unknown(self) -> dict[str, NDArray[np.float32]]:
         """The baseline where none is known, if the graph takes one."""
@@ -380,17 +346,15 @@ class Model:
         return {k: np.zeros(shapes[k], np.float32) for k in shapes.keys() & {"baseline"}}
 
     @cached_property
-    def _full(self) -> list[float]:
-        return [1.0] * len(self.channels)
+    def _predictor(self) -> Predictor:
+        """What predicts on windows."""
+        return self._with(self.engine)
 
     @cached_property
-    def _identity(self) -> ModelIdentity:
-        return ModelIdentity(self.name, self.version, self.hash)
+    def _step_predictor(self) -> Predictor:
+        """What predicts on steps, for all streams of this model."""
+        return self._with(self._step_engine)
 
-    @cached_property
-    def _whole(self) -> NDArray[np.bool_]:
-        return whole((len(self.channels), self.window_samples))
-
-    @cached_property
-    def _all_ones(self) -> NDArray[np.float32]:
-        return self._whole[np.newaxis].astype(np.float32)
+    def _with(self, engine: Engine) -> Predictor:
+        identity = ModelIdentity(self.name, self.version, self.hash)
+        return Predictor(self.manifest, engine, identity)

@@ -43,14 +43,16 @@ def midnight_of(manifest: Manifest, given: float | None) -> float:
     return check_time(given)
 
 
-def impute_of(manifest: Manifest, given: bool | None, usual: bool) -> bool:
-    """Whether to impute, and `usual` if None is said; InputError if the model cannot."""
-    able = manifest.tokens is not None and manifest.tokens.interpolated is not None
+def impute_of(manifest: Manifest, given: bool | None, days: bool) -> bool:
+    """Whether to impute; InputError if the model cannot.
+
+    If None is said: days are if `days`, and other windows are not.
+    """
     if given is None:
-        return usual and able
+        return days and manifest.tokens is not None and manifest.imputes
     if not isinstance(given, bool):
         raise InputError(f"impute must be True, False or None, not {given!r}")
-    if not able:
+    if not manifest.imputes:
         raise InputError(f"{manifest.name} {manifest.version} cannot impute: leave out impute")
     return given
 

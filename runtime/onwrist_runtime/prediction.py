@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,25 @@ class TaskResult:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """What became of one sensor in one window.
+
+    Attributes
+    ----------
+    coverage : share of observed grid points of all its channels, in [0, 1].
+    used : whether it counted: enough of it was observed, and it was believed.
+    weight : how much it counted, in [0, 1], all sensors together 1; None where the bundle has
+        no fusion, or nothing was computed.
+    reason : why it was not used, in words; None otherwise.
+    """
+
+    coverage: float
+    used: bool
+    weight: float | None
+    reason: str | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Imputed:
     """A window without gaps.
@@ -51,7 +70,8 @@ class Imputed:
     ----------
     values : float32 (channels, samples), in the channels' units: what was observed where it
         was, and output of the model elsewhere.
-    observed : bool (channels, samples); where it is False a value is output of the model.
+    observed : bool (channels, samples); where it is False a value is output of the model, as
+        where a sensor was not believed.
     """
 
     values: NDArray[np.float32]
@@ -72,6 +92,7 @@ class Prediction:
     model : which bundle it came from.
     imputed : the window without gaps, where it was asked for and the bundle has a decoder;
         None also when nothing was observed.
+    sensors : what became of each sensor, by name.
     """
 
     tasks: Mapping[str, TaskResult]
@@ -81,6 +102,7 @@ class Prediction:
     end: float | None
     model: ModelIdentity
     imputed: Imputed | None = None
+    sensors: Mapping[str, SensorState] = field(default_factory=dict)
 
     def __getitem__(self, task: str) -> TaskResult:
         try:

@@ -6,8 +6,7 @@ is a function of which grid points are final, however many of them became so at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,28 +14,13 @@ from numpy.typing import NDArray
 from onwrist_runtime.baseline import Baseline
 from onwrist_runtime.manifest import NEXT_STATE, STATE, Manifest
 from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.predictor import Predictor
 from onwrist_runtime.settings import Settings
 from onwrist_runtime.timeline import Timeline
-from onwrist_runtime.window import shares
 
 Array = NDArray[np.float32]
-Outputs = Mapping[str, Array]
 
 AT_ONCE = 4096  # grid points that are resampled at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """What turns a window into a prediction.
-
-    Attributes
-    ----------
-    run : inputs of the graph in, its outputs out.
-    answer : outputs or None, share observed of each channel, start: the prediction out.
-    """
-
-    run: Callable[[Outputs], Outputs]
-    answer: Callable[[Outputs | None, Sequence[float], float], Prediction]
 
 
 class Rolling:
@@ -50,9 +34,9 @@ class Rolling:
     coverage, end : of the last prediction; zeros and None before one.
     """
 
-    def __init__(self, manifest: Manifest, settings: Settings, runner: Runner) -> None:
+    def __init__(self, manifest: Manifest, settings: Settings, predictor: Predictor) -> None:
         self._rate, self._samples, self._hop = manifest.rate, manifest.samples, settings.hop
-        self._runner = runner
+        self._predictor, self._impute = predictor, settings.impute
         channels = len(manifest.channels)
         # The last window lies before this column; grid points after it are yet to be used.
         self._column = manifest.samples
@@ -74,8 +58,7 @@ class Rolling:
     @property
     def grid(self) -> tuple[Array, NDArray[np.bool_]]:
         """Values and observed (C, samples) of the last window's time."""
-        last = slice(self._column - self._samples, self._column)
-        return self._values[:, last], self._observed[:, last]
+        return self._window(self._column)
 
     @grid.setter
     def grid(self, window: tuple[Array, NDArray[np.bool_]]) -> None:
@@ -125,17 +108,17 @@ class Rolling:
         due = self._due(self.done)
         column = self._column + due - self.done
         past = due - self._samples
+        gives = past >= 0 and past % self._hop == 0
         remembered = None if self.baseline is None else self.baseline.state
         inputs = self._update_baseline(due, column)
         prediction = None
         try:
             if self._step is not None:
-                outputs = self._run_step(column, inputs)
-                if past >= 0 and past % self._hop == 0:
-                    prediction = self._answer(outputs, column, origin + past)
-                self.state = outputs[NEXT_STATE]
-            elif past >= 0 and past % self._hop == 0:
-                prediction = self._predict(column, inputs, origin + past)
+                prediction = self._take_step(column, inputs, origin + past, gives)
+            elif gives:
+                prediction = self._predictor.window(
+                    *self._window(column), (origin + past) / self._rate, inputs, self._impute
+                )
         except BaseException:
             if self.baseline is not None and remembered is not None:
                 self.baseline.state = remembered
@@ -145,29 +128,30 @@ class Rolling:
             self.coverage, self.end = tuple(prediction.coverage.values()), prediction.end
         return prediction
 
-    def _predict(self, column: int, inputs: dict[str, Array], first: int) -> Prediction:
+    def _window(self, column: int) -> tuple[Array, NDArray[np.bool_]]:
+        """Values and observed (C, samples) of the window that ends before a column."""
         part = slice(column - self._samples, column)
-        coverage = shares(self._observed[:, part])
-        outputs = None
-        if any(coverage):
-            inputs["values"] = np.ascontiguousarray(self._values[np.newaxis, :, part])
-            inputs["observed"] = self._observed[np.newaxis, :, part].astype(np.float32)
-            outputs = self._runner.run(inputs)
-        return self._runner.answer(outputs, coverage, first / self._rate)
+        return self._values[:, part], self._observed[:, part]
 
-    def _run_step(self, column: int, inputs: dict[str, Array]) -> Outputs:
+    def _take_step(
+        self, column: int, inputs: dict[str, Array], first: int, gives: bool
+    ) -> Prediction | None:
+        """Take the step that ends before a column; predict, if it `gives`."""
         assert self._step is not None
         assert self.state is not None
-        part = slice(column - self._step, column)
-        inputs["values"] = np.ascontiguousarray(self._values[np.newaxis, :, part])
-        inputs["observed"] = self._observed[np.newaxis, :, part].astype(np.float32)
+        values, observed = self._window(column)
+        situation = self._predictor.patterns.of(observed)
+        inputs["values"] = np.ascontiguousarray(values[np.newaxis, :, -self._step :])
+        inputs["observed"] = observed[np.newaxis, :, -self._step :].astype(np.float32)
         inputs[STATE] = self.state
-        return self._runner.run(inputs)
-
-    def _answer(self, outputs: Outputs, column: int, first: int) -> Prediction:
-        coverage = shares(self._observed[:, column - self._samples : column])
-        given = outputs if any(coverage) else None
-        return self._runner.answer(given, coverage, first / self._rate)
+        outputs = self._predictor.run({**inputs, **situation.scales})
+        prediction = None
+        if gives:
+            there = outputs if any(situation.coverage) else None
+            start = first / self._rate
+            prediction = self._predictor.answer(there, situation, start, values, observed)
+        self.state = outputs[NEXT_STATE]
+        return prediction
 
     def _update_baseline(self, due: int, column: int) -> dict[str, Array]:
         """Take the blocks that end up to `due`; the graph's input for it."""

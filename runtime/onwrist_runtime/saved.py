@@ -220,9 +220,7 @@ def _check(record: Record, manifest: Manifest) -> None:
     if tokens is not None:
         whole = tokens.patch
     _require(abs(record.midnight) <= (0 if tokens is None else LATEST), "midnight")
-    _require(
-        not record.impute or (tokens is not None and tokens.interpolated is not None), "impute"
-    )
+    _require(not record.impute or manifest.imputes, "impute")
     _require(0 < record.hop <= LONGEST_HOP * manifest.rate, "hop")
     _require(record.hop % whole == 0, "hop")
     _require(0 <= record.lateness <= LONGEST_LATENESS, "lateness")

@@ -6,7 +6,7 @@ outputs are held against those of the reference engine that the bundle was packe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from onwrist_runtime.availability import Patterns, Situation
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.engines import ENGINES
@@ -79,12 +80,60 @@ def verify(bundle: Bundle, engine: Engine) -> Report:
 def golden_vectors(bundle: Bundle, engine: Engine) -> dict[str, NDArray[np.float32]]:
     """Inputs, but for the state, and expected outputs of an engine, (n, ...) by plain name.
 
+    What an engine is told of the sensors that are live is that of each window, or of the
+    window that ends with each step.
+
     Raises
     ------
     BundleError
         They are not what the manifest describes.
     """
-    return _golden(bundle, ENGINES[engine.name][1], role_of(bundle.manifest, engine))
+    role = role_of(bundle.manifest, engine)
+    golden = _golden(bundle, ENGINES[engine.name][1], role)
+    if bundle.manifest.availability is not None:
+        golden |= _scales(bundle.manifest, role, golden["observed"] > 0)
+    return golden
+
+
+def _scales(
+    manifest: Manifest, role: Role, observed: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float32]]:
+    """The scales of each golden window or step (n, 1)."""
+    patterns = Patterns(manifest)
+    situations = [patterns.of(window) for window in _windows(manifest, role, observed)]
+    if manifest.fusion is not None:
+        _check_situations(manifest, situations)
+    return {
+        name: np.concatenate([situation.scales[name] for situation in situations])
+        for name in patterns.scales
+    }
+
+
+def _windows(
+    manifest: Manifest, role: Role, observed: NDArray[np.bool_]
+) -> Iterator[NDArray[np.bool_]]:
+    """What is observed of each window, or of the one that ends with each step (C, N)."""
+    if role != "step":
+        yield from observed
+        return
+    window = np.zeros((len(manifest.channels), manifest.samples), np.bool_)
+    for step in observed:
+        window = np.concatenate([window, step], axis=1)[:, step.shape[1] :]
+        yield window
+
+
+def _check_situations(manifest: Manifest, situations: Sequence[Situation]) -> None:
+    """Where sensors are fused, each pattern is proven, and nothing that cannot be run."""
+    assert manifest.availability is not None
+    patterns = manifest.availability.patterns
+    file, live = manifest.golden.file, {s.pattern.sensors for s in situations if s.pattern}
+    if () in live:
+        raise BundleError(f"{file} has a window in which no sensor is live")
+    for pattern in patterns:
+        if pattern.sensors not in live:
+            raise BundleError(
+                f"{file} has no window in which just {', '.join(pattern.sensors)} are live"
+            )
 
 
 def role_of(manifest: Manifest, engine: Engine) -> Role:
@@ -178,7 +227,7 @@ def _expected(
     part, count = ("step/", golden.steps) if role == "step" else ("", golden.windows)
     expected: list[tuple[str, str, str, tuple[int, ...]]] = []
     for name, (_, *shape) in manifest.inputs(role).items():
-        if name != STATE:
+        if name != STATE and name not in manifest.scales:
             dtype = "uint8" if name == "observed" else "float32"
             expected.append((name, f"{part}{name}", dtype, (count, *shape)))
     for name, (_, *shape) in manifest.outputs.items():

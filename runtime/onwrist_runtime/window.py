@@ -36,11 +36,6 @@ def whole(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return everything
 
 
-def shares(observed: NDArray[np.bool_]) -> list[float]:
-    """Which share of the samples of each channel was observed: (C, N) in, C numbers out."""
-    return [count / observed.shape[1] for count in np.add.reduce(observed, 1).tolist()]
-
-
 def as_float32(values: ArrayLike) -> NDArray[np.float32]:
     """Any array of real numbers as float32; InputError for other types.
 
