@@ -22,7 +22,9 @@ from turns import CALLS, IDLE, UNCOUNTED
 import onwrist
 from onwrist.bench.calls import Clocked
 from onwrist_runtime import arrivals
+from onwrist_runtime.availability import Patterns
 from onwrist_runtime.engines import Engine, open_engine
+from onwrist_runtime.predictor import Predictor
 from onwrist_runtime.rolling import Rolling
 from onwrist_runtime.stream import Stream
 from onwrist_runtime.timeline import Timeline
@@ -36,7 +38,8 @@ PARTS: dict[str, tuple[type, str]] = {
     "samples into buffers": (Timeline, "take"),
     "resampling": (Timeline, "resample"),
     "running baseline": (Rolling, "_update_baseline"),
-    "coverage, decision, record": (Rolling, "_answer"),
+    "coverage and pattern": (Patterns, "of"),
+    "decision, record": (Predictor, "answer"),
     "old samples forgotten": (Timeline, "forget"),
 }
 REST = "inputs of the graph, and what holds all together"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ Scales = Mapping[str, NDArray[np.float32]]
 NOTHING: Mapping[str, str] = MappingProxyType({})  # is left out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Situation:
+class Situation(NamedTuple):
     """How much of a window there is, and what is asked of it.
 
     Attributes
@@ -62,6 +61,7 @@ class Patterns:
         self._asks = availability is not None
         self._channels, self._samples = len(manifest.channels), manifest.samples
         self._rows = [manifest.rows(sensor) for sensor in self.sensors]
+        self._points = [len(rows) * self._samples for rows in self._rows]
         self._tasks = [task.name for task in manifest.tasks] if self._asks else []
         self._listed: dict[tuple[bool, ...], tuple[Pattern, Scales]] = {}
         for pattern in () if availability is None else availability.patterns:
@@ -90,8 +90,8 @@ class Patterns:
     def _situation(self, counts: Sequence[int], left_out: Mapping[str, str]) -> Situation:
         # Whole numbers are added up and divided once: the same bits on every host.
         shares = [
-            sum([counts[row] for row in rows]) / (len(rows) * self._samples)
-            for rows in self._rows
+            sum([counts[row] for row in rows]) / points
+            for rows, points in zip(self._rows, self._points, strict=True)
         ]
         live = tuple([share >= self.least for share in shares])
         if left_out:

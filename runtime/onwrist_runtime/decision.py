@@ -15,6 +15,8 @@ from onwrist_runtime.availability import Patterns, Situation
 from onwrist_runtime.manifest import WEIGHTS, Manifest, Pattern, Task
 from onwrist_runtime.prediction import SensorState, TaskResult
 
+_WHOLE = SensorState(1.0, True, None, None)  # as most are
+
 
 def decide(
     manifest: Manifest,
@@ -59,13 +61,17 @@ def states(
     outputs: Mapping[str, NDArray[np.float32]] | None,
 ) -> dict[str, SensorState]:
     """What became of every sensor in a window."""
-    weights: Sequence[float | None] = [None] * len(patterns.sensors)
+    weights = None
     if outputs is not None and WEIGHTS in outputs:
         weights = outputs[WEIGHTS][0].tolist()
     found = {}
-    for name, share, live, weight in zip(
-        patterns.sensors, situation.sensors, situation.live, weights, strict=True
+    for k, (name, share, live) in enumerate(
+        zip(patterns.sensors, situation.sensors, situation.live, strict=True)
     ):
+        weight = None if weights is None else weights[k]
+        if live and share == 1 and weight is None:
+            found[name] = _WHOLE
+            continue
         reason = situation.left_out.get(name)
         if share == 0:
             reason = "nothing was observed"
