@@ -6,7 +6,6 @@ the manifest.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -14,18 +13,17 @@ import msgspec
 from onwrist_runtime.manifest_rules import demand, finite, share, unique
 
 AXES = 3
-FEATURES = 3 * AXES  # gravity's direction, log deviation of acceleration, that of turning
-MOST_WORN = 16
+FEATURES = 3 * AXES  # gravity's direction, logarithm of the deviation of each
+TRIANGLE = FEATURES * (FEATURES + 1) // 2
 
 
-class Worn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One way in which windows of a sensor are usual: a Gaussian of its features.
+class Usual(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How windows of a sensor usually are: a Gaussian of the features.
 
     `mean` has a number for each feature, `whitening` is the lower triangle, row by row, of the
     matrix that turns a difference from the mean into independent standard deviations.
     """
 
-    share: float
     mean: tuple[float, ...]
     whitening: tuple[float, ...]
 
@@ -37,13 +35,15 @@ class Plausible(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ----------
     acceleration, turning : its three channels in g, and those in deg/s, in the order x, y, z.
     gravity : least and greatest median magnitude of the acceleration, in g.
+    rest : the same of its mean over a stretch at rest, which gravity alone explains.
     turns : least and greatest root mean square of the turning about its mean, in deg/s.
     turns_per_g : the same, of that divided by the same of the acceleration.
     run : longest run of equal samples of a channel, as share of the window.
-    rails : greatest share of a channel's samples that are all its least or all its greatest.
-    worn : how its windows usually are; empty where that is not checked.
+    rails : greatest share of a channel's samples that are all its least or all its greatest,
+        of acceleration and of turning.
+    usual : how its windows usually are; None where neither of the next two is checked.
     turned : by how much (natural logarithm of the likelihood) a window must be better
-        explained with other axes or signs before they are blamed; None where they are not.
+        explained with other axes or signs before they are blamed; None where they never are.
     exchanged : the same, by name of the other sensor, for the two sensors exchanged.
     """
 
@@ -51,11 +51,12 @@ class Plausible(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     acceleration: tuple[str, str, str]
     turning: tuple[str, str, str]
     gravity: tuple[float, float]
+    rest: tuple[float, float]
     turns: tuple[float, float]
     turns_per_g: tuple[float, float]
     run: float
-    rails: float
-    worn: tuple[Worn, ...] = ()
+    rails: tuple[float, float]
+    usual: Usual | None = None
     turned: float | None = None
     exchanged: dict[str, float] = {}
 
@@ -68,7 +69,7 @@ def check_plausible(records: Sequence[Plausible], sensors: dict[str, str]) -> No
     sensors : sensor of every channel of the bundle by its name.
     """
     unique("plausible sensor", [record.sensor for record in records])
-    worn = {record.sensor for record in records if record.worn}
+    described = {record.sensor for record in records if record.usual is not None}
     for record in records:
         where = f"plausible {record.sensor!r}"
         axes = (*record.acceleration, *record.turning)
@@ -80,46 +81,41 @@ def check_plausible(records: Sequence[Plausible], sensors: dict[str, str]) -> No
             )
         for what, (low, high) in (
             ("gravity", record.gravity),
+            ("rest", record.rest),
             ("turns", record.turns),
             ("turns_per_g", record.turns_per_g),
         ):
             finite(f"{where}: {what}", (low, high))
             demand(0 <= low < high, f"{where}: {what} must ascend from 0, not be {low}, {high}")
         share(f"{where}: run", record.run)
-        share(f"{where}: rails", record.rails)
-        _check_worn(where, record.worn)
+        for rails in record.rails:
+            share(f"{where}: rails", rails)
+        if record.usual is not None:
+            _check_usual(where, record.usual)
         margins = [*record.exchanged.values()]
         margins += [] if record.turned is None else [record.turned]
-        finite(f"{where}: the margins", margins)
+        finite(f"{where}: turned and exchanged", margins)
         demand(
             min(margins, default=0.0) >= 0,
-            f"{where}: a margin must not be below 0, so that no alternative is believed first",
+            f"{where}: turned and exchanged must not be below 0, or what is usual is blamed",
         )
         demand(
-            bool(record.worn) or not margins,
-            f"{where}: turned and exchanged need worn, which says what is usual",
+            record.usual is not None or not margins,
+            f"{where}: turned and exchanged need `usual` to compare with",
         )
         for other in record.exchanged:
             demand(
-                other in worn and other != record.sensor,
-                f"{where}: it cannot be held against {other!r}, of which no worn is given",
+                other in described and other != record.sensor,
+                f"{where}: it cannot be exchanged with {other!r}, which has no `usual`",
             )
 
 
-def _check_worn(where: str, worn: Sequence[Worn]) -> None:
-    demand(len(worn) <= MOST_WORN, f"{where}: worn has {len(worn)} ways, over {MOST_WORN}")
-    triangle = FEATURES * (FEATURES + 1) // 2
-    for way in worn:
-        demand(
-            len(way.mean) == FEATURES and len(way.whitening) == triangle,
-            f"{where}: worn needs {FEATURES} means and {triangle} numbers of whitening",
-        )
-        finite(f"{where}: worn", (*way.mean, *way.whitening))
-        diagonal = [way.whitening[i * (i + 3) // 2] for i in range(FEATURES)]
-        demand(min(diagonal) > 0, f"{where}: the diagonal of whitening must be above 0")
-        demand(0 < way.share <= 1, f"{where}: the share of a way must be above 0, at most 1")
-    total = math.fsum(way.share for way in worn)
+def _check_usual(where: str, usual: Usual) -> None:
     demand(
-        not worn or math.isclose(total, 1, abs_tol=1e-3),
-        f"{where}: the shares of all ways must add up to 1, not {total:g}",
+        len(usual.mean) == FEATURES and len(usual.whitening) == TRIANGLE,
+        f"{where}: usual needs {FEATURES} means and {TRIANGLE} numbers of whitening, not "
+        f"{len(usual.mean)} and {len(usual.whitening)}",
     )
+    finite(f"{where}: usual", (*usual.mean, *usual.whitening))
+    diagonal = [usual.whitening[row * (row + 3) // 2] for row in range(FEATURES)]
+    demand(min(diagonal) > 0, f"{where}: usual: the diagonal of whitening must be above 0")
