@@ -57,6 +57,7 @@ def looks(motion: Floats, observed: Floats, rate: float) -> Looks:
     """
     seen = observed.min(axis=1)
     count = seen.sum(axis=1)
+    whole = count.astype(np.intp)
     share = (seen / np.maximum(count, 1)[:, None])[:, :, None]
     mean = motion @ share
     centred = (motion - mean) * seen[:, None, :]
@@ -65,22 +66,22 @@ def looks(motion: Floats, observed: Floats, rate: float) -> Looks:
     rest_low, rest_high = _at_rest(magnitude, seen, max(2, round(REST * rate)))
     logs = np.log(np.maximum(np.sqrt(variance), LEAST_FEATURE))
     return Looks(
-        count=count.astype(np.intp),
-        gravity=_median(magnitude, seen, count),
+        count=whole,
+        gravity=_median(magnitude, seen, whole),
         rest_low=rest_low,
         rest_high=rest_high,
         shakes=np.sqrt(variance[:, :3].sum(axis=1)),
         turns=np.sqrt(variance[:, 3:].sum(axis=1)),
         run=_longest_run(motion, seen),
-        rails=_at_extremes(motion, seen),
+        rails=_at_extremes(centred, whole),
         features=np.concatenate([mean[:, :3, 0], logs], axis=1),
     )
 
 
-def _median(magnitude: Floats, seen: Floats, count: Floats) -> Floats:
+def _median(magnitude: Floats, seen: Floats, count: NDArray[np.intp]) -> Floats:
     """The lower median of what is seen, (B,)."""
     ordered = np.sort(np.where(seen > 0, magnitude, np.float32(np.inf)), axis=1)
-    middle = np.maximum(count.astype(np.intp) - 1, 0) // 2
+    middle = np.maximum(count - 1, 0) // 2
     found: Floats = ordered[np.arange(len(ordered)), middle]
     return found
 
@@ -94,9 +95,9 @@ def _at_rest(magnitude: Floats, seen: Floats, length: int) -> tuple[Floats, Floa
     shape = (len(magnitude), stretches, length)
     cut = magnitude[:, : stretches * length].reshape(shape)
     whole = seen[:, : stretches * length].reshape(shape).min(axis=2) > 0
-    mean = cut.sum(axis=2) / np.float32(length)
-    square = np.einsum("bsn,bsn->bs", cut, cut) / np.float32(length)
-    quiet = whole & (square - mean * mean <= (QUIET * mean) ** 2)
+    mean = cut.sum(axis=2) * np.float32(1 / length)
+    square = np.einsum("bsn,bsn->bs", cut, cut) * np.float32(1 / length)
+    quiet = whole & (square <= mean * mean * np.float32(1 + QUIET**2))
     low = np.sort(np.where(quiet, mean, np.float32(np.inf)), axis=1)[:, 1]
     high = np.sort(np.where(quiet, mean, np.float32(-np.inf)), axis=1)[:, -2]
     return low, high
@@ -104,21 +105,30 @@ def _at_rest(magnitude: Floats, seen: Floats, length: int) -> tuple[Floats, Floa
 
 def _longest_run(motion: Floats, seen: Floats) -> NDArray[np.intp]:
     """Samples in the longest run of equal ones of each channel, (B, C); gaps end a run."""
-    differs = np.abs(motion[:, :, 1:] - motion[:, :, :-1]) >= EQUAL
-    differs |= (seen[:, None, 1:] * seen[:, None, :-1]) == 0
-    places = np.arange(1, motion.shape[2], dtype=np.int32)
-    last = np.maximum.accumulate(np.where(differs, places, np.int32(0)), axis=2)
-    run: NDArray[np.intp] = (places - last).max(axis=2) + 1
-    return run
+    windows, channels, samples = motion.shape
+    begins = np.ones(motion.size + 1, bool)  # a run, of one sample or more
+    inside = begins[:-1].reshape(motion.shape)[:, :, 1:]
+    step = motion[:, :, 1:] - motion[:, :, :-1]
+    np.greater_equal(np.abs(step, out=step), np.float32(EQUAL), out=inside)
+    if not seen.all():
+        inside |= ((seen[:, 1:] * seen[:, :-1]) == 0)[:, None]
+    places = np.flatnonzero(begins)
+    first = np.searchsorted(places, np.arange(0, motion.size, samples))
+    return np.maximum.reduceat(places[1:] - places[:-1], first).reshape(windows, channels)
 
 
-def _at_extremes(motion: Floats, seen: Floats) -> NDArray[np.intp]:
-    """How many samples of each channel are its least, or its greatest if that is more."""
-    here = seen[:, None, :] > 0
-    low = np.where(here, motion, np.float32(np.inf))
-    high = np.where(here, motion, np.float32(-np.inf))
-    least = (low <= low.min(axis=2, keepdims=True) + np.float32(EQUAL)).sum(axis=2)
-    most = (high >= high.max(axis=2, keepdims=True) - np.float32(EQUAL)).sum(axis=2)
-    # Where nothing is seen, infinity equals itself.
-    counts: NDArray[np.intp] = np.maximum(least, most) * (seen.sum(axis=1) > 0)[:, None]
+def _at_extremes(centred: Floats, count: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How many samples of each channel are its least, or its greatest if that is more.
+
+    What is missing is 0 in `centred` (B, C, N), the mean, which is neither but where all
+    samples are equal.
+    """
+    least = centred <= centred.min(axis=2, keepdims=True) + np.float32(EQUAL)
+    most = centred >= centred.max(axis=2, keepdims=True) - np.float32(EQUAL)
+    counts = np.maximum(_how_many(least), _how_many(most))
+    return np.minimum(counts, count[:, None])
+
+
+def _how_many(true: NDArray[np.bool_]) -> NDArray[np.int32]:
+    counts: NDArray[np.int32] = true.view(np.int8).sum(axis=2, dtype=np.int32)
     return counts

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist_runtime.manifest import Manifest
-from onwrist_runtime.manifest_plausible import Plausible
+from onwrist_runtime.manifest_plausible import AXES, Plausible
 from onwrist_runtime.motion import Looks, looks
 from onwrist_runtime.usual import Likelihood, in_words
 
@@ -20,6 +20,7 @@ LEAST = 0.25  # share of a window in which all channels of a sensor are observed
 # What gravity looks like in another unit, and where a sensor's range is taken for another.
 SCALES = {9.80665: "in m/s2", 1000.0: "in mg", 0.25: "a quarter", 4.0: "fourfold"}
 SCALES |= {0.5: "half", 2.0: "double"}
+STILL = 1e-6  # g, below the noise of any sensor
 RADIAN = 57.29578  # degrees
 
 Floats = NDArray[np.float32]
@@ -43,12 +44,21 @@ class Plausibility:
         self._records = manifest.plausible
         self._rate = manifest.rate
         row = {channel.name: index for index, channel in enumerate(manifest.channels)}
-        named = [(*record.acceleration, *record.turning) for record in self._records]
-        self._rows = np.array([[row[name] for name in names] for names in named])
-        self._channels = named
+        self._channels = [(*one.acceleration, *one.turning) for one in self._records]
+        self._rows = np.array([[row[name] for name in names] for names in self._channels])
+        if self._records:
+            self._least, self._most = _limits(self._records, manifest.samples)
         self._described = [i for i, one in enumerate(self._records) if one.usual is not None]
         usual = [one.usual for one in self._records if one.usual is not None]
         self._likelihood = Likelihood(usual) if usual else None
+        described = [self._records[i] for i in self._described]
+        self._turned = np.array([np.inf if x.turned is None else x.turned for x in described])
+        self._exchanged = np.array(
+            [
+                [one.exchanged.get(other.sensor, np.inf) for other in described]
+                for one in described
+            ]
+        )
 
     def implausible(self, values: Floats, observed: NDArray[Any]) -> dict[str, str]:
         """As the function of this name."""
@@ -57,21 +67,21 @@ class Plausibility:
         found = looks(values[self._rows], observed[self._rows].astype(np.float32), self._rate)
         samples = values.shape[1]
         enough = found.count >= LEAST * samples
-        reasons: dict[str, str] = {}
-        for index, record in enumerate(self._records):
-            if enough[index]:
-                why = self._of_one(index, record, found, samples, values)
-                if why is not None:
-                    reasons[record.sensor] = why
+        numbers = _numbers(found)
+        within = (self._least <= numbers) & (numbers <= self._most)
+        doubtful = enough & ~within.all(axis=0)
+        reasons = {
+            self._records[i].sensor: self._of_one(i, found, samples)
+            for i in np.flatnonzero(doubtful).tolist()
+        }
         if self._likelihood is not None:
-            reasons |= self._of_arrangement(found, enough, reasons)
+            able = (enough & ~doubtful)[self._described]
+            reasons |= self._of_arrangement(found.features[self._described], able)
         return reasons
 
-    def _of_one(
-        self, index: int, record: Plausible, found: Looks, samples: int, values: Floats
-    ) -> str | None:
+    def _of_one(self, index: int, found: Looks, samples: int) -> str:
         """What is wrong with the samples of a sensor on their own."""
-        count = int(found.count[index])
+        record, count = self._records[index], int(found.count[index])
         run, rails = found.run[index], found.rails[index]
         axis = int(run.argmax())
         if run[axis] > record.run * samples:
@@ -90,32 +100,22 @@ class Plausibility:
                 return f"its acceleration at rest is {rest:.3g} g{_unit(rest, record.rest)}"
         return _of_turning(record, float(found.turns[index]), float(found.shakes[index]))
 
-    def _of_arrangement(
-        self, found: Looks, enough: NDArray[np.bool_], known: dict[str, str]
-    ) -> dict[str, str]:
-        """Which sensors others axes, or each other's place, explain better, and best."""
+    def _of_arrangement(self, features: Floats, able: NDArray[np.bool_]) -> dict[str, str]:
+        """Which sensors other axes, or each other's place, explain better; the best first."""
         assert self._likelihood is not None
-        records = [self._records[i] for i in self._described]
-        able = [enough[i] and self._records[i].sensor not in known for i in self._described]
-        features = found.features[self._described]
-        turned, exchanged = (
-            self._likelihood.turned(features),
-            self._likelihood.exchanged(features),
-        )
+        sensors = [self._records[i].sensor for i in self._described]
         claims: list[tuple[float, dict[str, str]]] = []
-        place = {record.sensor: i for i, record in enumerate(records)}
-        for i, record in enumerate(records):
-            if not able[i]:
-                continue
-            best = int(turned[i].argmax())
-            if record.turned is not None and turned[i, best] > record.turned:
-                why = f"explained better with {in_words(best)} for its axes x, y, z"
-                claims.append((float(turned[i, best]) - record.turned, {record.sensor: why}))
-            for other, margin in record.exchanged.items():
-                gain = float(exchanged[i, place[other]])
-                if able[place[other]] and gain > margin:
-                    why = f"explained better by {record.sensor} and {other} exchanged"
-                    claims.append((gain - margin, {record.sensor: why, other: why}))
+        turned = self._likelihood.turned(features)
+        excess = np.where(able, turned.max(axis=1) - self._turned, 0.0)
+        for i in np.flatnonzero(excess > 0).tolist():
+            axes = in_words(int(turned[i].argmax()))
+            why = f"explained better with {axes} for its axes x, y, z"
+            claims.append((float(excess[i]), {sensors[i]: why}))
+        pairs = self._likelihood.exchanged(features) - self._exchanged
+        pairs = np.where(able[:, None] & able, pairs, 0.0)
+        for i, j in np.argwhere(pairs > 0).tolist():
+            why = f"explained better by {sensors[i]} and {sensors[j]} exchanged"
+            claims.append((float(pairs[i, j]), {sensors[i]: why, sensors[j]: why}))
         reasons: dict[str, str] = {}
         for _, claim in sorted(claims, key=lambda claim: -claim[0]):
             if not reasons.keys() & claim.keys():
@@ -123,19 +123,56 @@ class Plausibility:
         return reasons
 
 
-def _of_turning(record: Plausible, turns: float, shakes: float) -> str | None:
+def _limits(
+    records: tuple[Plausible, ...], samples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least and greatest of `_numbers`, (8, S)."""
+    pairs = [
+        (
+            (0, one.run * samples),
+            (0, one.rails[0]),
+            (0, one.rails[1]),
+            one.gravity,
+            (one.rest[0], np.inf),
+            (0, one.rest[1]),
+            one.turns,
+            one.turns_per_g,
+        )
+        for one in records
+    ]
+    least, most = np.array(pairs).transpose(2, 1, 0)
+    return least, most
+
+
+def _numbers(found: Looks) -> NDArray[np.float64]:
+    """What limits are of, (8, S): run, rails, gravity, rest, turning; never NaN."""
+    count = np.maximum(found.count, 1)
+    rails = found.rails / count[:, None]
+    return np.array(
+        [
+            found.run.max(axis=1),
+            rails[:, :AXES].max(axis=1),
+            rails[:, AXES:].max(axis=1),
+            found.gravity,
+            found.rest_low,
+            np.maximum(found.rest_high, 0),
+            found.turns,
+            found.turns / np.maximum(found.shakes, STILL),
+        ]
+    )
+
+
+def _of_turning(record: Plausible, turns: float, shakes: float) -> str:
     low, high = record.turns
     radians = ": in rad/s?" if low <= turns * RADIAN <= high else ""
     if not low <= turns <= high:
         return f"it turns by {turns:.3g} deg/s and not {low:.3g} to {high:.3g}{radians}"
-    ratio = turns / max(shakes, 1e-6)
+    ratio = turns / max(shakes, STILL)
     low, high = record.turns_per_g
-    if not low <= ratio <= high:
-        return (
-            f"it turns by {ratio:.3g} deg/s for each g of acceleration and not {low:.3g} to "
-            f"{high:.3g}{radians}"
-        )
-    return None
+    return (
+        f"it turns by {ratio:.3g} deg/s for each g of acceleration and not {low:.3g} to "
+        f"{high:.3g}{radians}"
+    )
 
 
 def _unit(gravity: float, rest: tuple[float, float]) -> str:
