@@ -127,19 +127,12 @@ def _limits(
     records: tuple[Plausible, ...], samples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Least and greatest of `_numbers`, (8, S)."""
-    pairs = [
-        (
-            (0, one.run * samples),
-            (0, one.rails[0]),
-            (0, one.rails[1]),
-            one.gravity,
-            (one.rest[0], np.inf),
-            (0, one.rest[1]),
-            one.turns,
-            one.turns_per_g,
-        )
-        for one in records
-    ]
+    pairs = []
+    for one in records:
+        rails = [(0.0, greatest) for greatest in one.rails]
+        rest = [(one.rest[0], np.inf), (0.0, one.rest[1])]
+        turning = [one.turns, one.turns_per_g]
+        pairs.append([(0.0, one.run * samples), *rails, one.gravity, *rest, *turning])
     least, most = np.array(pairs).transpose(2, 1, 0)
     return least, most
 
