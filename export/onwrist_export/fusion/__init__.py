@@ -1,1 +1,1 @@
-"""Several sensors, any of which may be absent: models, training and their evidence."""
+"""Models of several sensors: encoders, fusion, restoration, evidence and what is deployed."""

@@ -235,6 +235,7 @@ def fit(
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*num_workers.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode.*")  # frozen on purpose
         warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
         trainer.fit(module, DataLoader(examples, batch_size=None))
     module.eval()
