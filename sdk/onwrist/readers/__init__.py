@@ -1,7 +1,7 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`.
+`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`, `pamap2`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from onwrist.readers import (
     fitbit_grid,
     npz,
     own,
+    pamap2_files,
     stress_predict,
     table,
     umafall,
@@ -28,8 +29,8 @@ from onwrist_runtime.errors import InputError, RecordingError
 __all__ = ["read", "read_all", "write_recording"]
 
 _FORMATS = (
-    "an Empatica E4 export (folder or .zip), a Fitabase export (folder), an .npz, or a .csv, "
-    ".tsv or .parquet with a time column"
+    "an Empatica E4 export (folder or .zip), a Fitabase export (folder), PAMAP2 (.dat, folder "
+    "or .zip), a .csv of UMAFall, an .npz, or a .csv, .tsv or .parquet with a time column"
 )
 
 
@@ -66,6 +67,8 @@ def read(
         return fitbit_grid.read(path, user)
     if _is_umafall(path):
         return umafall.read(path, user)
+    if pamap2_files.is_pamap2(path):
+        return pamap2_files.read(path, user)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read(path, user)
     if user is not None:
@@ -100,6 +103,8 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
         return fitbit_grid.read_all(path)
     if _is_umafall(path):
         return umafall.read_all(path)
+    if pamap2_files.is_pamap2(path):
+        return pamap2_files.read_all(path)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read_all(path)
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
