@@ -26,7 +26,7 @@ def sizes(sensors: int) -> NDArray[np.int64]:
 
 def without(sensor: int, sensors: int) -> int:
     """The index of the set of all but one."""
-    return (2**sensors - 1) & ~(1 << sensor)
+    return ((1 << sensors) - 1) & ~(1 << sensor)
 
 
 def drops(values: Array) -> Array:

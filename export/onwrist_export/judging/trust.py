@@ -16,6 +16,7 @@ from scipy.special import erf, log_softmax, softmax
 Array = NDArray[np.float64]
 BINS = 10
 SIMULATIONS = 1000
+ALLOWED = 0.03  # debiased ECE above the mean of the floor
 # Beyond these a model is as good as always sure, or as good as never.
 COLDEST, HOTTEST = 0.05, 20.0
 
@@ -131,10 +132,17 @@ def debiased_calibration_error(bins: Bins, accuracy: Array) -> Array:
 
 @dataclass(frozen=True)
 class Floor:
-    """Debiased ECE of a perfectly calibrated model with these confidences and weights."""
+    """Debiased ECE of a perfectly calibrated model with these confidences and weights.
+
+    Attributes
+    ----------
+    highest : 95 % of simulations are below.
+    beyond : share of simulations that are more than `ALLOWED` above the mean.
+    """
 
     mean: float
-    highest: float  # 95 % of simulations are below
+    highest: float
+    beyond: float
 
 
 def floor(confidence: Array, weights: Array, seed: int = 0) -> Floor:
@@ -142,7 +150,10 @@ def floor(confidence: Array, weights: Array, seed: int = 0) -> Floor:
     bins = Bins.of(confidence, weights)
     right = np.random.default_rng(seed).random((SIMULATIONS, len(confidence))) < confidence
     errors = debiased_calibration_error(bins, bins.accuracy(right))
-    return Floor(float(errors.mean()), float(np.quantile(errors, 0.95)))
+    mean = float(errors.mean())
+    return Floor(
+        mean, float(np.quantile(errors, 0.95)), float((errors > mean + ALLOWED).mean())
+    )
 
 
 @dataclass(frozen=True)

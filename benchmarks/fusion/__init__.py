@@ -1,0 +1,1 @@
+"""What fusion.py makes of evidence, one module each: scores, trust, tables, figures."""
