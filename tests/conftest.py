@@ -13,6 +13,7 @@ import safetensors.numpy
 from hypothesis import settings
 from numpy.typing import NDArray
 from toy_day import day_outputs, onnx_day, tflite_day
+from toy_fusion import SUBSETS, fusion_graph, fusion_manifest, fusion_outputs, fusion_window
 from toy_graphs import onnx_graph, tflite_graph, toy_outputs
 
 from onwrist_runtime import bundle
@@ -384,4 +385,62 @@ def day_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("ai_edge_litert")
     path = tmp_path_factory.mktemp("toy") / "day_tflite.onwrist"
     bundle.write(path, *_day("tflite"))
+    return path
+
+
+@pytest.fixture
+def plain_fusion_parts() -> Parts:
+    """A valid manifest of a bundle with fusion and members that are only bytes."""
+    manifest = fusion_manifest()
+    return manifest, {name: name.encode() for name in manifest.files}
+
+
+def _fusion(graph_format: Literal["onnx", "tflite"]) -> Parts:
+    """The toy bundle of four sensors in one format, with a golden window of every subset."""
+    plain = fusion_manifest()
+    if graph_format == "tflite":
+        graphs = tuple(
+            msgspec.structs.replace(
+                g, format="tflite", file=g.file.replace("s8.onnx", "tflite")
+            )
+            for g in plain.graphs
+        )
+        plain = msgspec.structs.replace(plain, graphs=graphs)
+    assert plain.availability is not None
+    asked = {pattern.sensors: pattern.temperatures for pattern in plain.availability.patterns}
+    golden: dict[str, list[NDArray[Any]]] = {}
+    for seed, subset in enumerate(SUBSETS):
+        values, observed = fusion_window(subset, seed)
+        outputs = fusion_outputs(values, observed, asked.get(subset, {}))
+        given = {"values": values[np.newaxis], "observed": observed[np.newaxis].astype("u1")}
+        given |= {f"{graph_format}/{name}": output for name, output in outputs.items()}
+        for name, array in given.items():
+            golden.setdefault(name, []).append(array)
+    together = {name: np.concatenate(arrays) for name, arrays in golden.items()}
+    members = {graph.file: fusion_graph(plain, graph) for graph in plain.graphs}
+    members["golden.safetensors"] = safetensors.numpy.save(together)
+    return plain, members | {"CARD.md": b"# toy\n", "parity.json": b"{}\n"}
+
+
+@pytest.fixture(scope="session")
+def fusion_parts() -> Parts:
+    """Manifest and members of a bundle with fusion, for ONNX Runtime."""
+    pytest.importorskip("onnxruntime")
+    return _fusion("onnx")
+
+
+@pytest.fixture(scope="session")
+def fusion_bundle(fusion_parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That bundle as a file."""
+    path = tmp_path_factory.mktemp("toy") / "fusion.onwrist"
+    bundle.write(path, *fusion_parts)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fusion_tflite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with fusion as a file, for LiteRT only."""
+    pytest.importorskip("ai_edge_litert")
+    path = tmp_path_factory.mktemp("toy") / "fusion_tflite.onwrist"
+    bundle.write(path, *_fusion("tflite"))
     return path

@@ -7,8 +7,9 @@ import threading
 import msgspec
 import numpy as np
 import pytest
-from toy_day import calculate, nodes_of
+from toy_day import CONSTANTS, nodes_of
 from toy_graphs import onnx_graph, toy_outputs
+from toy_nodes import calculate
 
 from onwrist_runtime import Model, bundle, engines
 from onwrist_runtime.errors import BundleError, EngineError, InputError
@@ -247,7 +248,7 @@ def test_every_size_of_a_graph_is_run_by_the_size_of_its_inputs(
                 k: draw.integers(0, 9, shape).astype(np.float32)
                 for k, shape in manifest.inputs(role, size).items()
             }
-            expected = calculate(nodes_of(role, 120, 1440), inputs)
+            expected = calculate(nodes_of(role, 120, 1440), CONSTANTS | inputs)
             given = engine.run(inputs)
             assert {k: x.shape for k, x in given.items()} == manifest.gives(role, size)
             for k, x in given.items():
