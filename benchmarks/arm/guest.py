@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist.bench.calls import turns
+from onwrist.bench.calls import Pushes, turns
 from onwrist_runtime import bundle, engines, verify
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.model import Model
@@ -50,18 +50,25 @@ def region(label: int, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def repeat(calls: int, label: int, call: Callable[[], object]) -> None:
-    """Call it until it is warm, and then as often as is counted.
-
-    Raises
-    ------
-    RuntimeError
-        A call gave None, as a push does that ends in no prediction, or in several.
-    """
+    """Call it until it is warm, and then as often as is counted."""
     for _ in range(WARM):
         call()
     counted = region(label, call)
     for _ in range(calls):
-        if counted() is None:
+        counted()
+
+
+def repeat_pushes(calls: int, label: int, pushes: Pushes) -> None:
+    """Count the pushes of a hop, without the making of their samples.
+
+    Raises
+    ------
+    RuntimeError
+        A push ended in no prediction, or in several.
+    """
+    pushes.push = region(label, pushes.push)  # type: ignore[method-assign]
+    for _ in range(calls):
+        if pushes.turn() is None:
             raise RuntimeError("a push did not give one prediction")
 
 
@@ -100,13 +107,10 @@ def whole_calls(
 ) -> dict[int, str]:
     """Count `predict` and a push, of an engine that gives the bundle's golden numbers here."""
     model = Model(opened, engines.open_engine(opened, engine))
-    found = turns(model)
-    regions = {}
-    for what in ("predict", "push"):
-        label = next(labels)
-        regions[label] = what
-        repeat(calls, label, found[what])
-    return regions
+    predict, push = next(labels), next(labels)
+    repeat(calls, predict, turns(model)["predict"])
+    repeat_pushes(calls, push, Pushes(model))  # warm as it is made
+    return {predict: "predict", push: "push"}
 
 
 def prove(opened: bundle.Bundle, engine: str) -> None:

@@ -140,17 +140,22 @@ class Pushes:
         """Push the next hop; None if it gave no prediction, or more than one."""
         for engine in self._engines:
             engine.spent = 0
-        given = 0
         before = time.perf_counter_ns()
-        for name, times, samples in self._next:
-            for _ in self._stream.push(name, times, samples):
-                given += 1
+        given = self.push()
         spent = time.perf_counter_ns() - before
         # Made now, and not before the push: that would wake the processor after idle.
         self._next = self._burst()
         if given != 1:
             return None
         return Timed(spent, sum(engine.spent for engine in self._engines))
+
+    def push(self) -> int:
+        """The pushes of the next hop alone, once for each `turn`; how many predictions came."""
+        given = 0
+        for name, times, samples in self._next:
+            for _ in self._stream.push(name, times, samples):
+                given += 1
+        return given
 
     def _clocked(self, model: Model) -> Model:
         """The same model with a clock around each graph that a stream runs."""
