@@ -4,6 +4,8 @@ With m the mean of each channel over what is observed, less the mean of the base
 is one: heart_rate is 60 + 10 m of the first channel, with confidence sigmoid(m); stress is
 the softmax of the m of the two others; the embedding is all m, then twice all m.
 
+With scales, the m of what a task is sure by are multiplied with its scale.
+
 As a step graph it keeps the sums and counts of the steps before in its state, oldest first,
 and m is that of the window that ends with the step.
 """
@@ -23,23 +25,33 @@ def toy_outputs(
     values: NDArray[np.float32],
     observed: NDArray[np.uint8],
     baseline: NDArray[np.float32] | None = None,
+    scales: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """What the graphs must give for windows (W, 3, N) with baselines (W, 3, 3)."""
+    """What the graphs must give for windows (W, 3, N), baselines (W, 3, 3), scales (W, 1)."""
     count = observed.sum(axis=2, dtype=np.float64)
     mean = (values.astype(np.float64) * observed).sum(axis=2) / np.maximum(count, 1)
     if baseline is not None:
         mean -= baseline[:, :, 0]
-    odds = np.exp(mean[:, 1:])
+    log_odds, logits = mean[:, 0], mean[:, 1:]
+    if scales is not None:
+        log_odds = log_odds * scales["heart_rate_scale"][:, 0]
+        logits = logits * scales["stress_scale"]
+    odds = np.exp(logits)
     outputs = {
         "embedding": np.hstack([mean, 2 * mean]),
-        "heart_rate": np.stack([60 + 10 * mean[:, 0], 1 / (1 + np.exp(-mean[:, 0]))], 1),
+        "heart_rate": np.stack([60 + 10 * mean[:, 0], 1 / (1 + np.exp(-log_odds))], 1),
         "stress": odds / odds.sum(axis=1, keepdims=True),
     }
     return {name: output.astype(np.float32) for name, output in outputs.items()}
 
 
 def onnx_graph(
-    outputs: Outputs, channels: int, samples: int, baseline: bool = False, state: int = 0
+    outputs: Outputs,
+    channels: int,
+    samples: int,
+    baseline: bool = False,
+    state: int = 0,
+    scales: bool = False,
 ) -> bytes:
     """The graph of a window, or of a step whose state has so many numbers."""
     onnx = pytest.importorskip("onnx")
@@ -77,9 +89,18 @@ def onnx_graph(
         node("Slice", ["mean", "to1", "to3", "axis1"], ["others"]),
         node("Mul", ["first", "ten"], ["scaled"]),
         node("Add", ["scaled", "sixty"], ["bpm"]),
-        node("Sigmoid", ["first"], ["sure"]),
+    ]
+    sure, stress = "first", "others"
+    if scales:
+        nodes += [
+            node("Mul", ["first", "heart_rate_scale"], ["log_odds"]),
+            node("Mul", ["others", "stress_scale"], ["logits"]),
+        ]
+        sure, stress = "log_odds", "logits"
+    nodes += [
+        node("Sigmoid", [sure], ["sure"]),
         node("Concat", ["bpm", "sure"], ["heart_rate"], axis=1),
-        node("Softmax", ["others"], ["stress"], axis=1),
+        node("Softmax", [stress], ["stress"], axis=1),
     ]
     constants = {"one": 1.0, "ten": 10.0, "sixty": 60.0}
     indices = {"time": 2, "from0": 0, "to1": 1, "to3": 3, "to6": 6, "axis1": 1}
@@ -88,6 +109,8 @@ def onnx_graph(
     initializers += [array(np.array([v], np.int64), name) for name, v in indices.items()]
     initializers.append(array(np.array([1, state // 6 + 1, 6], np.int64), "by_step"))
     takes, gives = _tensors(outputs, channels, samples, baseline, state)
+    if scales:
+        takes |= {"heart_rate_scale": [1, 1], "stress_scale": [1, 1]}
     inputs, results = (
         [
             helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
