@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from onwrist.commands import output
+from onwrist.commands import output, sensors
 from onwrist.extras import require
 from onwrist_runtime.manifest import Task
 from onwrist_runtime.model import Model
@@ -134,12 +134,13 @@ class View:
     def _past(self, rows: int) -> Any:
         manifest = self._model.manifest
         answers = [output.answer_header(task) for task in manifest.tasks]
-        shown = output.table("time", *answers, "coverage", right=("time", *answers))
+        there = sensors.header(manifest)
+        shown = output.table("time", *answers, there, right=("time", *answers))
         for prediction in self._history[:rows]:
             shown.add_row(
                 output.moment(prediction, manifest, self._origin or 0.0),
                 *(output.styled_answer(prediction[task.name]) for task in manifest.tasks),
-                output.holes(prediction.coverage, manifest),
+                sensors.counted(prediction, manifest),
             )
         return shown
 

@@ -54,7 +54,8 @@ def test_json_has_one_object_a_window(npz: Path, toy_bundle: Path, capsys: Captu
     length = manifest.samples / manifest.rate
     assert np.diff([x["start"] for x in windows]) == pytest.approx(length / 2)
     for window in windows:
-        assert window.keys() == {"start", "end", "coverage", "tasks"}
+        assert window.keys() == {"start", "end", "coverage", "sensors", "tasks"}
+        assert list(window["sensors"]) == ["ppg", "acc"]
         assert window["end"] - window["start"] == pytest.approx(length)
         assert list(window["coverage"]) == [x.name for x in manifest.channels]
         for task in manifest.tasks:
@@ -67,6 +68,8 @@ def test_json_has_one_object_a_window(npz: Path, toy_bundle: Path, capsys: Captu
     silent = [x for x in windows if x["start"] > 23 and x["end"] < 41]
     assert {x["coverage"]["ppg"] for x in silent} == {0}
     assert all(x["tasks"]["heart_rate"]["abstained"] for x in silent)
+    dead = {"coverage": 0, "used": False, "weight": None, "reason": "nothing was observed"}
+    assert all(x["sensors"]["ppg"] == dead for x in silent)
 
 
 def test_hop_decides_the_distance(npz: Path, toy_bundle: Path, capsys: Capture) -> None:

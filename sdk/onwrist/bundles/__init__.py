@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from onwrist_runtime.bundle import Bundle, read
 from onwrist_runtime.errors import BundleError
 
 DEFAULT = "wrist-himae"
@@ -30,10 +32,19 @@ def find(name_or_path: str | os.PathLike[str] | None = None) -> Path:
         ) from None
     if path.suffix == SUFFIX or path.is_file():
         return path
-    shipped = {bundle.stem: bundle for bundle in Path(__file__).parent.glob(f"*{SUFFIX}")}
-    if str(path) not in shipped:
+    known = {bundle.stem: bundle for bundle in _shipped()}
+    if str(path) not in known:
         raise BundleError(
             f"{path}: no such file, and no bundle of this name comes with onwrist; "
-            f"there are: {', '.join(sorted(shipped)) or 'none'}"
+            f"there are: {', '.join(known) or 'none'}"
         )
-    return shipped[str(path)]
+    return known[str(path)]
+
+
+def shipped() -> Iterator[Bundle]:
+    """Every bundle that comes with the package, opened and checked."""
+    return (read(path) for path in _shipped())
+
+
+def _shipped() -> list[Path]:
+    return sorted(Path(__file__).parent.glob(f"*{SUFFIX}"))

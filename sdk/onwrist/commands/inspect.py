@@ -17,7 +17,15 @@ from onwrist.extras import require
 from onwrist_runtime import bundle as bundles
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import BundleError
-from onwrist_runtime.manifest import CARD_FILE, PARITY_FILE, Manifest, Task, Tokens
+from onwrist_runtime.manifest import (
+    CARD_FILE,
+    PARITY_FILE,
+    Availability,
+    Graph,
+    Manifest,
+    Task,
+    Tokens,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,11 +93,14 @@ def _print_tables(bundle: Bundle, size: int) -> None:
     table = table_of("task", "gives", "coverage needed", "least confidence")
     for task in manifest.tasks:
         gives = task.unit or ", ".join(task.labels)
-        table.add_row(task.name, gives, _needs(task), f"{task.minimum_confidence:g}")
+        least = f"{task.minimum_confidence:g}" if not manifest.availability else "by pattern"
+        table.add_row(task.name, gives, _needs(task), least)
     if manifest.tasks:
         console.print(table)
+    if manifest.availability is not None:
+        console.print(_patterns(manifest, manifest.availability))
     table = table_of("file", "graph of", "bytes", "SHA-256", right=("bytes",))
-    roles = {graph.file: f"a {graph.role}" for graph in manifest.graphs}
+    roles = {graph.file: _graph_of(graph) for graph in manifest.graphs}
     for name, member in manifest.members.items():
         table.add_row(name, roles.get(name, ""), f"{member.bytes:,}", member.sha256)
     table.add_row("the bundle", "", f"{size:,}", "")
@@ -113,7 +124,45 @@ def _streaming(manifest: Manifest) -> str:
         )
     if manifest.tokens is not None:
         said += _tokens(manifest, manifest.tokens)
+    if manifest.availability is not None:
+        said += (
+            f"a sensor is live from {manifest.availability.least:.0%} of its grid points on: "
+            f"{', '.join(manifest.sensors)}\n"
+        )
+    if manifest.fusion is not None:
+        fusion = manifest.fusion
+        said += (
+            f"an encoder of each sensor, run where it is live: {fusion.tokens} tokens of "
+            f"{fusion.width} numbers\n"
+        )
+        if fusion.restores:
+            said += "restores the signals of sensors that are dead\n"
     return said
+
+
+def _patterns(manifest: Manifest, availability: Availability) -> Any:
+    """A table of the patterns of live sensors: temperature and least confidence by task."""
+    names = [f"{output.in_words(task.name)}: T, least" for task in manifest.tasks]
+    table = output.table("live sensors", *names, right=names)
+    for pattern in availability.patterns:
+        cells = [
+            f"{pattern.temperatures[task.name]:.3g}, "
+            f"{pattern.minimum_confidence[task.name]:.3g}"
+            if task.name in pattern.temperatures
+            else "abstains"
+            for task in manifest.tasks
+        ]
+        table.add_row(" + ".join(pattern.sensors), *cells)
+    if len(availability.patterns) < 2 ** len(manifest.sensors) - 1:
+        table.add_row("any others", *["abstains"] * len(manifest.tasks))
+    return table
+
+
+def _graph_of(graph: Graph) -> str:
+    """Of what a graph is, in words."""
+    if graph.sensor is not None:
+        return f"the sensor {graph.sensor}"
+    return {"fuse": "the fusion"}.get(graph.role, f"a {graph.role}")
 
 
 def _tokens(manifest: Manifest, tokens: Tokens) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from onwrist.commands import sensors
 from onwrist.extras import require
 from onwrist.files import written_beside
 from onwrist.recording import Recording
@@ -28,6 +29,7 @@ def as_json(prediction: Prediction, manifest: Manifest) -> dict[str, Any]:
         "start": prediction.start,
         "end": prediction.end,
         "coverage": dict(prediction.coverage),
+        "sensors": sensors.as_json(prediction),
         "tasks": {
             task.name: _task_as_json(task, prediction[task.name]) for task in manifest.tasks
         },
@@ -63,11 +65,13 @@ def write_csv(path: Path, predictions: Iterable[Prediction], manifest: Manifest)
     with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         header = ["start", "end", *(f"coverage_{x.name}" for x in manifest.channels)]
+        header += sensors.columns(manifest)
         for task in manifest.tasks:
             header += [f"{task.name}_{column}" for column in task_columns(task)]
         writer.writerow(header)
         for prediction in predictions:
             row: list[Any] = [prediction.start, prediction.end, *prediction.coverage.values()]
+            row += sensors.cells(prediction, manifest)
             for task in manifest.tasks:
                 row += task_cells(task, prediction[task.name])
             writer.writerow(row)
@@ -95,12 +99,13 @@ def print_predictions(
 ) -> None:
     """A table for people; times count from `origin`, the recording's start."""
     answers = [answer_header(task) for task in manifest.tasks]
-    shown = table("time", *answers, "coverage", "abstained", right=("time", *answers))
+    there = sensors.header(manifest)
+    shown = table("time", *answers, there, "abstained", right=("time", *answers))
     for prediction in predictions:
         shown.add_row(
             "" if prediction.start is None else moment(prediction, manifest, origin),
             *(styled_answer(prediction[task.name]) for task in manifest.tasks),
-            holes(prediction.coverage, manifest),
+            sensors.counted(prediction, manifest),
             reasons(prediction, manifest),
         )
     console().print(shown)
@@ -135,7 +140,8 @@ class Rows:
         """Print one row."""
         tasks = self._manifest.tasks
         if not self._windows:
-            self._print("time", [answer_header(x) for x in tasks], "coverage", "abstained")
+            there = sensors.header(self._manifest)
+            self._print("time", [answer_header(x) for x in tasks], there, "abstained")
         self._windows += 1
         start = prediction.start or 0.0
         self._origin = start if self._origin is None else self._origin
@@ -144,20 +150,20 @@ class Rows:
             result = prediction[task.name]
             self._answered[task.name] += not result.abstained
             answers.append(" ".join(answer(result)).strip())
-        covered = holes(prediction.coverage, self._manifest)
+        counted = sensors.counted(prediction, self._manifest)
         reason = reasons(prediction, self._manifest)
         time = moment(prediction, self._manifest, self._origin)
-        self._print(time, answers, covered, reason)
+        self._print(time, answers, counted, reason)
 
     def end(self) -> None:
         """Print how many windows were answered."""
         for task in self._manifest.tasks if self._windows else ():
             _print_answered(task, self._answered[task.name], self._windows)
 
-    def _print(self, time: str, answers: Sequence[str], covered: str, reason: str) -> None:
+    def _print(self, time: str, answers: Sequence[str], counted: str, reason: str) -> None:
         cells = [x.rjust(width) for x, width in zip(answers, self._widths, strict=True)]
         width = 8 if self._manifest.tokens is None else 16
-        row = "  ".join([time.rjust(width), *cells, covered.ljust(20), reason])
+        row = "  ".join([time.rjust(width), *cells, counted.ljust(20), reason])
         print(row.rstrip(), flush=True)
 
 
@@ -194,21 +200,6 @@ def reasons(prediction: Prediction, manifest: Manifest) -> str:
         for task in manifest.tasks
         if prediction[task.name].abstained
     )
-
-
-def holes(coverage: Mapping[str, float], manifest: Manifest) -> str:
-    """The channels with a hole; those of one sensor together where they are equal."""
-    by_sensor: dict[str, dict[str, str]] = {}
-    for channel in manifest.channels:
-        # Rounded down, so that 99.6 % does not look whole.
-        share = f"{int(100 * coverage[channel.name])} %"
-        by_sensor.setdefault(channel.sensor, {})[channel.name] = share
-    shares: dict[str, str] = {}
-    for sensor, channels in by_sensor.items():
-        same = len(set(channels.values())) == 1
-        shares |= {sensor: next(iter(channels.values()))} if same else channels
-    found = [f"{name} {share}" for name, share in shares.items() if share != "100 %"]
-    return ", ".join(found) or "all"
 
 
 def table(*headers: str, right: Collection[str] = ()) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 import onwrist
 from onwrist import readers
+from onwrist.bundles import shipped
 from onwrist.commands import days, options, output
 from onwrist.days import days_of
 from onwrist.recording import Recording
@@ -42,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_table(parser)
     parser.add_argument("--csv", type=Path, metavar="OUT", help="also write a CSV file")
+    parser.add_argument(
+        "--restore",
+        action="store_true",
+        help="bundles that restore: draw with --plot what the model believes that a sensor "
+        "saw where it was dead",
+    )
     parser.add_argument(
         "--plot", type=options.figure, metavar="OUT.png", help="also draw a figure"
     )
@@ -71,8 +78,10 @@ def _by_window(model: Model, recording: Recording, arguments: argparse.Namespace
     options.midnight(arguments, model.manifest)
     if arguments.day is not None:
         raise InputError(f"--day is for bundles of days, and {model.name} is not of them")
+    _check_restore(arguments, model.manifest)
+    impute = arguments.restore or None
     predictions = []
-    for prediction in predict(model, recording, arguments.hop):
+    for prediction in predict(model, recording, arguments.hop, impute):
         if arguments.json:
             output.print_json(output.as_json(prediction, model.manifest))
         predictions.append(prediction)
@@ -89,6 +98,7 @@ def _by_window(model: Model, recording: Recording, arguments: argparse.Namespace
 def _by_day(model: Model, recording: Recording, arguments: argparse.Namespace) -> None:
     if arguments.hop is not None:
         raise InputError(f"{model.name} predicts once a day of a recording; leave out --hop")
+    _check_restore(arguments, model.manifest)
     midnight = options.midnight(arguments, model.manifest) or 0.0
     predictions = model.predict_recording(recording.signals, midnight=midnight)
     found = days_of(predictions, model.manifest, midnight)
@@ -107,13 +117,25 @@ def _by_day(model: Model, recording: Recording, arguments: argparse.Namespace) -
         days.print_days(shown, model.manifest)
 
 
+def _check_restore(arguments: argparse.Namespace, manifest: Manifest) -> None:
+    """InputError where signals cannot be restored, or would not be seen."""
+    if not arguments.restore:
+        return
+    if manifest.fusion is None or not manifest.fusion.restores:
+        able = [x.manifest.name for x in shipped() if x.manifest.fusion and x.manifest.imputes]
+        with_it = f"; --bundle {' or '.join(able)} does" * bool(able)
+        raise InputError(f"--restore: {manifest.name} restores no sensor{with_it}")
+    if arguments.plot is None:
+        raise InputError("--restore is for the figure: give --plot OUT.png as well")
+
+
 def predict(
-    model: Model, recording: Recording, hop: float | None = None
+    model: Model, recording: Recording, hop: float | None = None, impute: bool | None = None
 ) -> Iterator[Prediction]:
     """The predictions on a recording, with a progress bar where there are many."""
     step = hop or model.window_samples / model.rate / 2
     windows = int((recording.end - recording.start) / step)
-    predictions = model.predict_recording(recording.signals, hop)
+    predictions = model.predict_recording(recording.signals, hop, impute=impute)
     return output.with_progress(predictions, windows, recording.name)
 
 
