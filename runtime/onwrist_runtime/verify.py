@@ -91,14 +91,17 @@ def golden_vectors(bundle: Bundle, engine: Engine) -> dict[str, NDArray[np.float
     role = role_of(bundle.manifest, engine)
     golden = _golden(bundle, ENGINES[engine.name][1], role)
     if bundle.manifest.availability is not None:
-        golden |= _scales(bundle.manifest, role, golden["observed"] > 0)
+        golden |= golden_scales(bundle.manifest, role, golden["observed"] > 0)
     return golden
 
 
-def _scales(
+def golden_scales(
     manifest: Manifest, role: Role, observed: NDArray[np.bool_]
 ) -> dict[str, NDArray[np.float32]]:
-    """The scales of each golden window or step (n, 1)."""
+    """The scales (n, 1) of each golden window, or of the window that ends with each step.
+
+    Empty for a bundle without `availability`.
+    """
     patterns = Patterns(manifest)
     situations = [patterns.of(window) for window in _windows(manifest, role, observed)]
     if manifest.fusion is not None:

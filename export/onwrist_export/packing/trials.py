@@ -33,6 +33,7 @@ from onwrist_runtime import bundle
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import EngineError
 from onwrist_runtime.manifest import ENCODED, STATE, Manifest, Role
+from onwrist_runtime.verify import golden_scales
 
 Parities = Mapping[Role, Parity]
 
@@ -102,8 +103,9 @@ def golden_calls(opened: Bundle) -> dict[Role, Calls]:
             inputs = {
                 name: golden[f"{part}{name}"].astype(np.float32)
                 for name in manifest.inputs(role)
-                if name != STATE
+                if name != STATE and name not in manifest.scales
             }
+            inputs |= golden_scales(manifest, role, inputs["observed"] > 0)
             count = len(inputs["values"])
             found[role] = [
                 ({n: x[k : k + 1] for n, x in inputs.items()}, None) for k in range(count)

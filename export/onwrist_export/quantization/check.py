@@ -157,14 +157,9 @@ def _compare_task(
 
     That is where no such window is labelled, or all are of one class.
     """
-    coverage = dict(zip(channels, windows.coverage.T, strict=True))
-    answerable = np.ones(len(windows), bool)
-    for channel, least in task.required.items():
-        answerable &= coverage[channel] >= least
-    if task.any_of:
-        answerable &= np.any([coverage[c] >= least for c, least in task.any_of.items()], axis=0)
+    may_answer = answerable(task, windows, channels)
     target = windows.targets.get(task.name, np.full(len(windows), np.nan))
-    known = answerable & ~np.isnan(target)
+    known = may_answer & ~np.isnan(target)
     if task.kind == "regression":
         metric, score, column = "mean absolute error", mean_absolute_error, 0
         first, second = (o[:, 1] >= task.minimum_confidence for o in (fp32, int8))
@@ -180,8 +175,19 @@ def _compare_task(
         score(o[known, column], target[known]) if np.isfinite(o[known]).all() else float("nan")
         for o in (fp32, int8)
     ]
-    flips = float((first != second)[answerable].mean())
+    flips = float((first != second)[may_answer].mean())
     return TaskParity(task.name, metric, int(known.sum()), *figures, flips)
+
+
+def answerable(task: Task, windows: Windows, channels: Sequence[str]) -> NDArray[np.bool_]:
+    """Which windows (W,) are covered as the task asks; `channels` are their rows."""
+    coverage = dict(zip(channels, windows.coverage.T, strict=True))
+    enough = np.ones(len(windows), bool)
+    for channel, least in task.required.items():
+        enough &= coverage[channel] >= least
+    if task.any_of:
+        enough &= np.any([coverage[c] >= least for c, least in task.any_of.items()], axis=0)
+    return enough
 
 
 def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]:

@@ -18,11 +18,11 @@ def first_channel_missing(windows: Windows, share: float, rate: float) -> Window
     """The windows with this share of their first channel gone, in spans of 1 to 5 s."""
     rng = np.random.default_rng(round(share * 100))
     kept = np.ones(windows.values.shape, bool)
-    kept[:, 0] = _spans(rng, np.full(len(windows), share), windows, rate)
+    kept[:, 0] = spans(rng, np.full(len(windows), share), windows, rate)
     return windows.without(kept)
 
 
-def _spans(
+def spans(
     rng: np.random.Generator, share: NDArray[np.float64], windows: Windows, rate: float
 ) -> NDArray[np.bool_]:
     """Bool (W, N): each window misses exactly its share in spans, and so does its context."""
@@ -39,7 +39,7 @@ def with_missing(windows: Windows, config: Config, seed: int) -> Windows:
     rng = np.random.default_rng(seed)
     count, channels, _ = windows.values.shape
     share = rng.uniform(0.0, 0.75, count) * (rng.random(count) < 0.3)
-    kept = _spans(rng, share, windows, config.window.rate)[:, None]
+    kept = spans(rng, share, windows, config.window.rate)[:, None]
     present = drop_channels(rng, count, channels, each=0.2, all_but_first=0.05)
     damaged = windows.without(kept & present[..., None])
     if windows.baseline is None:

@@ -7,7 +7,7 @@ what `predict` will feed it. Shapes: W windows, C channels, N samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,8 @@ class Windows:
     context : how many of the N samples come before the window itself, for a causal model.
     baseline : float32 (W, C, 3), running mean, scale and 1 of each channel where known at
         the end of the window, zeros elsewhere; None for a model that takes none.
+    scales : by input float32 (W, 1), what a graph multiplies logits with; none for a model
+        that is not calibrated by its sensors.
     """
 
     values: NDArray[np.float32]
@@ -65,6 +67,7 @@ class Windows:
     targets: dict[str, NDArray[np.float64]]
     context: int = 0
     baseline: NDArray[np.float32] | None = None
+    scales: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -79,6 +82,7 @@ class Windows:
             {name: target[which] for name, target in self.targets.items()},
             self.context,
             None if self.baseline is None else self.baseline[which],
+            {name: scale[which] for name, scale in self.scales.items()},
         )
 
     @property
@@ -103,7 +107,7 @@ class Windows:
         }
         if self.baseline is not None:
             inputs["baseline"] = self.baseline[part]
-        return inputs
+        return inputs | {name: scale[part] for name, scale in self.scales.items()}
 
     def batches(self, size: int = 512) -> Iterator[tuple[Tensor, ...]]:
         """Inputs of a graph as tensors, in its order: values, observed, and any baseline."""
