@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 REST = 0.8  # seconds that a sensor must be quiet
 QUIET = 0.05  # greatest deviation of the magnitude of acceleration there, as share of its mean
-EQUAL = 1e-5  # two samples are equal if they differ by less, in g or deg/s
+EQUAL = 1e-4  # two samples are equal if they differ by less, in g or deg/s
 LEAST_FEATURE = 1e-3  # deviations below are taken as this, so that they have a logarithm
 
 Floats = NDArray[np.float32]

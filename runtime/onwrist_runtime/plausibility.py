@@ -6,6 +6,7 @@ if it were not there. Only what is observed counts, and of too little nothing is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +35,27 @@ def implausible(manifest: Manifest, values: Floats, observed: NDArray[Any]) -> d
     values : float32 (channels, samples) in the units of the manifest, 0 where not observed.
     observed : bool, or 0 and 1, of the same shape.
     """
-    return Plausibility(manifest).implausible(values, observed)
+    return Plausibility.of(manifest).implausible(values, observed)
 
 
 class Plausibility:
-    """What the manifest of a bundle says is plausible, ready for any number of windows."""
+    """What is plausible, ready for any number of windows.
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._records = manifest.plausible
-        self._rate = manifest.rate
-        row = {channel.name: index for index, channel in enumerate(manifest.channels)}
-        self._channels = [(*one.acceleration, *one.turning) for one in self._records]
+    Parameters
+    ----------
+    channels : names of the rows of a window.
+    rate, samples : grid points a second and in a window.
+    """
+
+    def __init__(
+        self, records: Sequence[Plausible], channels: Sequence[str], rate: float, samples: int
+    ) -> None:
+        self._records, self._rate = records, rate
+        self._channels = [(*one.acceleration, *one.turning) for one in records]
+        row = {name: index for index, name in enumerate(channels)}
         self._rows = np.array([[row[name] for name in names] for names in self._channels])
-        if self._records:
-            self._least, self._most = _limits(self._records, manifest.samples)
+        if records:
+            self._least, self._most = _limits(records, samples)
         self._described = [i for i, one in enumerate(self._records) if one.usual is not None]
         usual = [one.usual for one in self._records if one.usual is not None]
         self._likelihood = Likelihood(usual) if usual else None
@@ -59,6 +67,12 @@ class Plausibility:
                 for one in described
             ]
         )
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Plausibility:
+        """What the manifest of a bundle says is plausible."""
+        names = [channel.name for channel in manifest.channels]
+        return cls(manifest.plausible, names, manifest.rate, manifest.samples)
 
     def implausible(self, values: Floats, observed: NDArray[Any]) -> dict[str, str]:
         """As the function of this name."""
@@ -124,7 +138,7 @@ class Plausibility:
 
 
 def _limits(
-    records: tuple[Plausible, ...], samples: int
+    records: Sequence[Plausible], samples: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Least and greatest of `_numbers`, (8, S)."""
     pairs = []
