@@ -15,13 +15,17 @@ from onwrist_export import config as windows
 from onwrist_export.config import Config, load_config
 from onwrist_export.days import config as days
 from onwrist_export.days.config import DayConfig, load_day_config
+from onwrist_export.fusion import config as fusion
+from onwrist_export.fusion.config import FusionConfig, load_fusion_config
 from onwrist_runtime.errors import InputError
 
-C = TypeVar("C", Config, DayConfig)
+C = TypeVar("C", Config, DayConfig, FusionConfig)
 SHIPPED = {
     "wrist-himae": windows.DEFAULT,
     "wrist-himae-small": windows.DEFAULT.with_name("wrist-himae-small.toml"),
     "day-lsm2": days.DEFAULT,
+    "body-fusion": fusion.DEFAULT,
+    "body-fusion-pamap2": fusion.DEFAULT.with_name("body-fusion-pamap2.toml"),
 }
 
 
@@ -58,7 +62,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         metavar="NAME_OR_TOML",
         default="wrist-himae",
         help="channels, tasks and budgets: "
-        "wrist-himae (default), wrist-himae-small, day-lsm2, or a TOML file",
+        f"{', '.join(SHIPPED)} (default: wrist-himae), or a TOML file",
     )
     parser.add_argument(
         "--step", action="store_true", help="the causal form, which streams run in steps"
@@ -92,6 +96,17 @@ def day_configured(arguments: argparse.Namespace, part: str) -> DayConfig | None
         raise InputError("--step: a day model has no causal form; its streams need none")
     torch.set_num_threads(arguments.threads)
     return _with_options(load_day_config(path), arguments, part)
+
+
+def fusion_configured(arguments: argparse.Namespace, part: str) -> FusionConfig | None:
+    """The same of a model of several sensors; None if the configuration is of another one."""
+    path = _file(arguments)
+    if not fusion.is_fusion_config(path):
+        return None
+    if arguments.step:
+        raise InputError("--step: a model of several sensors has no causal form")
+    torch.set_num_threads(arguments.threads)
+    return _with_options(load_fusion_config(path), arguments, part)
 
 
 def _file(arguments: argparse.Namespace) -> Path:

@@ -1,4 +1,4 @@
-"""Pretrain an encoder as a masked autoencoder; labels are not used."""
+"""Pretrain an encoder as a masked autoencoder; labels are used for several sensors only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from onwrist_export.commands.options import (
     configured,
     day_configured,
     finish,
+    fusion_configured,
     say,
     watching,
 )
 from onwrist_export.days import learn
 from onwrist_export.days import store as days
 from onwrist_export.days.config import DayConfig
+from onwrist_export.fusion import learn as fusion
+from onwrist_export.fusion import store as fusions
+from onwrist_export.fusion.config import FusionConfig
 from onwrist_export.learning import loops, store
+from onwrist_export.packing.fusion_windows import training
 from onwrist_export.windows.grids import load_grids, of_subjects
 
 
@@ -32,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if (day := day_configured(arguments, "pretrain")) is not None:
         return _days(arguments, day)
+    if (several := fusion_configured(arguments, "encode")) is not None:
+        return _encoders(arguments, several)
     config = configured(arguments, "pretrain")
     grids = load_grids(arguments.recordings, config)
     held = {*config.split.test, *config.split.validation}
@@ -54,3 +61,16 @@ def _days(arguments: argparse.Namespace, config: DayConfig) -> int:
     subjects = [person.subject for person in persons]
     result = {"checkpoint": str(arguments.output), "masked_huber": loss, "subjects": subjects}
     return finish(arguments, result, f"wrote {arguments.output}; masked loss at the end {loss}")
+
+
+def _encoders(arguments: argparse.Namespace, config: FusionConfig) -> int:
+    windows = training(arguments.recordings, config)
+    subjects = sorted(set(windows.subjects.tolist()))
+    say(
+        f"training the encoders of {', '.join(config.names)} on {len(subjects)} people, "
+        f"{len(windows)} windows, {config.encode.steps} steps"
+    )
+    encoded = fusion.encode(windows, config, progress=watching())
+    fusions.save_encoded(arguments.output, encoded, config, [command_line()])
+    result = {"checkpoint": str(arguments.output), "subjects": subjects}
+    return finish(arguments, result, f"wrote {arguments.output}")

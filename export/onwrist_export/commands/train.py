@@ -1,4 +1,7 @@
-"""Tune a pretrained encoder with its task heads, or train class heads alone; calibrate."""
+"""Tune a pretrained encoder with its task heads, or train class heads alone; calibrate.
+
+Of several sensors, train what fuses them on the encoders that `pretrain` wrote.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from onwrist_export.commands.options import (
     configured,
     day_configured,
     finish,
+    fusion_configured,
     say,
     watching,
 )
@@ -24,8 +28,12 @@ from onwrist_export.config import Config
 from onwrist_export.days import probe
 from onwrist_export.days import store as days
 from onwrist_export.days.config import DayConfig
+from onwrist_export.fusion import learn
+from onwrist_export.fusion import store as fusions
+from onwrist_export.fusion.config import FusionConfig
 from onwrist_export.learning import store, train
 from onwrist_export.model.himae import HiMAE
+from onwrist_export.packing.fusion_windows import training
 from onwrist_export.windows.grids import load_grids
 from onwrist_runtime.errors import InputError
 
@@ -53,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if (day := day_configured(arguments, "probe")) is not None:
         return _days(arguments, day)
+    if (several := fusion_configured(arguments, "fuse")) is not None:
+        return _fusion(arguments, several)
     if arguments.heads:
         config = configured(arguments, "classify")
         made, commands = store.load_trained(arguments.heads)
@@ -132,3 +142,28 @@ def _days(arguments: argparse.Namespace, config: DayConfig) -> int:
         f"wrote {arguments.output}; {name}: error {reached['mae']:.2f} min, of the median "
         f"{reached['mae_median']:.2f}, r2 {reached['r2']:.3f}, on people not fitted on",
     )
+
+
+def _fusion(arguments: argparse.Namespace, config: FusionConfig) -> int:
+    """Attention between sensors, on their encoders."""
+    if arguments.encoder is None:
+        raise InputError("fusion needs the encoders of its sensors: --encoder CHECKPOINT")
+    if config.fusion.kind != "hybrid":
+        raise InputError(
+            f"{config.fusion.kind!r} fusion has nothing to train on top of its encoders; only "
+            "'hybrid' has"
+        )
+    encoded, made, commands = fusions.load_encoded(arguments.encoder)
+    for what in ("window", "encoder", "sensors", "classes", "split"):
+        if getattr(made, what) != getattr(config, what):
+            raise InputError(
+                f"{arguments.encoder} was trained with another [{what}] than --config says"
+            )
+    windows = training(arguments.recordings, config)
+    people = len(set(windows.subjects.tolist()))
+    say(f"fusing on {people} people, {len(windows)} windows, {config.fuse.steps} steps")
+    merged = learn.fuse(encoded, windows, config, progress=watching())
+    config = msgspec.structs.replace(config, encode=made.encode)
+    fusions.save(arguments.output, merged, config, [*commands, command_line()])
+    result = {"checkpoint": str(arguments.output)}
+    return finish(arguments, result, f"wrote {arguments.output}")

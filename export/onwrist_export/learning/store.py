@@ -80,7 +80,8 @@ def json(value: object) -> str:
 
 def write(path: Path, module: torch.nn.Module, header: dict[str, str]) -> None:
     """Write the weights of a module under a header."""
-    tensors = {name: t.detach().contiguous() for name, t in module.state_dict().items()}
+    # copies, as safetensors refuses weights that two modules share
+    tensors = {name: t.detach().contiguous().clone() for name, t in module.state_dict().items()}
     with written_beside(path) as beside:
         beside.write_bytes(save(tensors, header))
 
