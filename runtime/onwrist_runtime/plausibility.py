@@ -106,12 +106,12 @@ class Plausibility:
             if rails[axis] > limit * count:
                 name = self._channels[index][axis]
                 return f"saturated: {rails[axis] / count:.0%} of {name} are one extreme value"
-        gravity = float(found.gravity[index])
-        if not record.gravity[0] <= gravity <= record.gravity[1]:
-            return f"its median acceleration is {gravity:.3g} g{_unit(gravity, record.rest)}"
         for rest in (float(found.rest_low[index]), float(found.rest_high[index])):
             if np.isfinite(rest) and not record.rest[0] <= rest <= record.rest[1]:
                 return f"its acceleration at rest is {rest:.3g} g{_unit(rest, record.rest)}"
+        gravity = float(found.gravity[index])
+        if not record.gravity[0] <= gravity <= record.gravity[1]:
+            return f"its median acceleration is {gravity:.3g} g{_unit(gravity, record.rest)}"
         return _of_turning(record, float(found.turns[index]), float(found.shakes[index]))
 
     def _of_arrangement(self, features: Floats, able: NDArray[np.bool_]) -> dict[str, str]:
