@@ -40,7 +40,9 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_user(parser: argparse.ArgumentParser) -> None:
     """--user."""
-    parser.add_argument("--user", metavar="ID", help="exports of several people: whose")
+    parser.add_argument(
+        "--user", metavar="ID", help="files of several recordings: whose, or which"
+    )
 
 
 def add_clock(parser: argparse.ArgumentParser) -> None:
