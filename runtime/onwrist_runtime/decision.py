@@ -15,6 +15,7 @@ from onwrist_runtime.availability import Patterns, Situation
 from onwrist_runtime.manifest import WEIGHTS, Manifest, Pattern, Task
 from onwrist_runtime.prediction import SensorState, TaskResult
 
+NOTHING_OBSERVED = "nothing was observed"
 _WHOLE = SensorState(1.0, True, None, None)  # as most are
 
 
@@ -23,6 +24,7 @@ def decide(
     outputs: Mapping[str, NDArray[np.float32]] | None,
     coverage: Mapping[str, float],
     pattern: Pattern | None = None,
+    doubted: bool = False,
 ) -> dict[str, TaskResult]:
     """The result of every task of a bundle on one window.
 
@@ -33,12 +35,12 @@ def decide(
         for a token or a live sensor.
     coverage : share of observed grid points by channel.
     pattern : of the sensors that are live, in a bundle with `availability`.
+    doubted : whether some sensor is not believed.
     """
     results = {}
     for task in manifest.tasks:
         if outputs is None:
-            little = "too little" if any(coverage.values()) else "nothing"
-            results[task.name] = _abstained(task, None, f"{little} was observed")
+            results[task.name] = _abstained(task, None, _not_run(coverage, doubted))
             continue
         reason = _lack_of_coverage(task, coverage)
         if reason is None and pattern is not None and task.name not in pattern.temperatures:
@@ -74,7 +76,7 @@ def states(
             continue
         reason = situation.left_out.get(name)
         if share == 0:
-            reason = "nothing was observed"
+            reason = NOTHING_OBSERVED
         elif share < patterns.least:
             reason = _below("coverage", share, patterns.least)
         found[name] = SensorState(share, live, weight, reason)
@@ -95,6 +97,12 @@ def _classification(task: Task, numbers: list[float], pattern: Pattern | None) -
     label = task.labels[numbers.index(confidence)]
     probabilities = dict(zip(task.labels, numbers, strict=True))
     return TaskResult(None, None, label, probabilities, confidence, False, None)
+
+
+def _not_run(coverage: Mapping[str, float], doubted: bool) -> str:
+    if doubted:
+        return "too little of what was observed can be believed"
+    return "too little was observed" if any(coverage.values()) else NOTHING_OBSERVED
 
 
 def _lack_of_coverage(task: Task, coverage: Mapping[str, float]) -> str | None:

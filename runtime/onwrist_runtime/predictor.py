@@ -11,12 +11,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist_runtime.availability import Patterns, Situation
+from onwrist_runtime.availability import NOTHING, Patterns, Situation
 from onwrist_runtime.chain import Chain
 from onwrist_runtime.decision import decide, states
 from onwrist_runtime.ensemble import Ensemble
 from onwrist_runtime.interpreters import Engine
 from onwrist_runtime.manifest import EMBEDDING, IMPUTED, Manifest
+from onwrist_runtime.plausibility import Plausibility
 from onwrist_runtime.prediction import Imputed, ModelIdentity, Prediction
 from onwrist_runtime.window import whole
 
@@ -39,6 +40,7 @@ class Predictor:
         self._names = [channel.name for channel in manifest.channels]
         self._seconds = manifest.samples / manifest.rate
         self._whole = whole((len(self._names), manifest.samples))
+        self._plausibility = Plausibility.of(manifest) if manifest.plausible else None
 
     def run(self, inputs: Outputs) -> Outputs:
         """What the engine gives."""
@@ -66,10 +68,13 @@ class Predictor:
         EngineError
             The engine fails.
         """
-        if observed is self._whole:
+        left_out = NOTHING
+        if self._plausibility is not None:
+            left_out = self._plausibility.implausible(values, observed)
+        if observed is self._whole and not left_out:
             situation, ones = self.patterns.full, self._ones
         else:
-            situation = self.patterns.of(observed)
+            situation = self.patterns.of(observed, left_out)
             ones = observed[np.newaxis].astype(np.float32)
         outputs: Outputs | None = None
         if isinstance(self._engine, Ensemble):
@@ -109,13 +114,21 @@ class Predictor:
         observed: Mask,
     ) -> Prediction:
         """The prediction of a window (C, N) with these outputs; None where nothing was run."""
-        coverage = dict(zip(self._names, situation.coverage, strict=True))
+        coverage = usable = dict(zip(self._names, situation.coverage, strict=True))
+        if situation.left_out:
+            # As if what is not believed were not observed.
+            rows = [c.sensor not in situation.left_out for c in self._manifest.channels]
+            observed = observed & np.array(rows)[:, np.newaxis]
+            believed = zip(self._names, rows, strict=True)
+            usable = {name: coverage[name] if there else 0.0 for name, there in believed}
         imputed = None
         if outputs is not None and IMPUTED in outputs:
             filled = np.where(observed, values, outputs[IMPUTED][0])
             imputed = Imputed(filled, observed.copy())  # a stream goes on with its own
         return Prediction(
-            decide(self._manifest, outputs, coverage, situation.pattern),
+            decide(
+                self._manifest, outputs, usable, situation.pattern, bool(situation.left_out)
+            ),
             coverage,
             None if outputs is None else outputs[EMBEDDING][0],
             start,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_fusion import CHANNELS, SAMPLES, SENSORS, SUBSETS, fusion_outputs, fusion_window
 
-from onwrist_runtime import BundleError, InputError, Model, Signal, bundle, load
+from onwrist_runtime import BundleError, InputError, Model, Signal, bundle, load, predictor
 from onwrist_runtime.engines import open_engine
 from onwrist_runtime.ensemble import Ensemble
 from onwrist_runtime.verify import verify
@@ -273,6 +273,69 @@ def test_a_batch_and_samples_by_name(onnx_model):
     assert facts(batch) == facts(one)
     named = onnx_model.predict({"wrist": (np.ones((SAMPLES, 2)), 20.0)})
     assert [s for s, state in named.sensors.items() if state.used] == ["wrist"]
+
+
+@pytest.fixture
+def doubting(onnx_model, monkeypatch) -> tuple[Model, dict[str, Counting]]:
+    """The model, with the wrist held for constant wherever its first sample is 99."""
+
+    class Doubts:
+        def implausible(self, values, observed):
+            return {"wrist": "constant"} if values[0, 0] == 99 else {}
+
+    monkeypatch.setattr(predictor.Plausibility, "of", lambda manifest: Doubts())
+    manifest = msgspec.structs.replace(onnx_model.manifest, plausible=("something",))
+    bundle_ = dataclasses.replace(onnx_model.bundle, manifest=manifest)
+    return counting(Model(bundle_, onnx_model.engine))
+
+
+def test_a_sensor_that_is_not_believed_is_left_out(doubting):
+    model, engines = doubting
+    values = np.ones((6, SAMPLES), np.float32)
+    values[0] = 99
+    prediction = model.predict(values, impute=True)
+    assert not engines["wrist"].calls
+    assert engines["fuse"].calls[0]["live"].tolist() == [[0, 1, 1, 1]]
+    temperature = asked(model, ("chest", "waist", "ankle"))["activity"]
+    scale = engines["fuse"].calls[0]["activity_scale"]
+    assert scale.tolist() == [[np.float32(1 / temperature)]]
+    assert dataclasses.astuple(prediction.sensors["wrist"]) == (1.0, False, 0.0, "constant")
+    assert prediction.coverage["wrist_x"] == 1.0
+    gone = values.copy()
+    gone[:2] = np.nan
+    absent = model.predict(gone, impute=True)
+    assert absent.tasks == prediction.tasks
+    np.testing.assert_array_equal(absent.imputed.values, prediction.imputed.values)
+    np.testing.assert_array_equal(absent.imputed.observed, prediction.imputed.observed)
+    values[0] = 1
+    assert model.predict(values).sensors["wrist"].used
+
+
+def test_a_stream_leaves_out_what_is_not_believed(doubting):
+    model, _ = doubting
+    times = np.arange(240) / 20
+    signals = {name: Signal(np.ones(240, np.float32), times, 20.0) for name in CHANNELS}
+    frozen = np.where((times >= 4) & (times < 6), 99.0, 1.0).astype(np.float32)
+    signals["wrist_x"] = Signal(frozen, times, 20.0)
+    stream = model.stream(hop=2.0)
+    found = [*stream.push_recording(signals), *stream.flush()]
+    reasons = {p.start: p.sensors["wrist"].reason for p in found}
+    assert reasons == {2.0 * k: "constant" if k == 2 else None for k in range(6)}
+
+
+def test_where_nothing_is_believed_nothing_is_answered(onnx_model, monkeypatch):
+    class Doubts:
+        def implausible(self, values, observed):
+            return dict.fromkeys(SENSORS, "constant")
+
+    monkeypatch.setattr(predictor.Plausibility, "of", lambda manifest: Doubts())
+    manifest = msgspec.structs.replace(onnx_model.manifest, plausible=("something",))
+    bundle_ = dataclasses.replace(onnx_model.bundle, manifest=manifest)
+    prediction = Model(bundle_, onnx_model.engine).predict(np.ones((6, SAMPLES), np.float32))
+    assert prediction.embedding is None
+    (reason,) = {result.reason for result in prediction.tasks.values()}
+    assert reason == "too little of what was observed can be believed"
+    assert {state.reason for state in prediction.sensors.values()} == {"constant"}
 
 
 def test_restoring_has_to_be_asked_for_and_possible(onnx_model, fusion_parts, tmp_path):
