@@ -21,6 +21,7 @@ from . import figures, tables
 from .confidence import Confidence, confidence, reliability
 from .scores import (
     Degradation,
+    Difference,
     Importance,
     Margin,
     Score,
@@ -28,6 +29,7 @@ from .scores import (
     attention,
     best_fusion,
     degradation,
+    difference,
     importance,
     margin,
     score,
@@ -86,6 +88,7 @@ class Findings:
     scores: list[Score]
     sets: Sets
     degradation: list[Degradation]
+    differences: list[Difference]
     margins: list[Margin]
     importance: list[Importance]
     confidence: Confidence
@@ -118,6 +121,7 @@ def find(evidence: Evidence, task: str, judged: str) -> Findings:
         scores(evidence, task),
         compared,
         [degradation(compared, m, best, evidence.sensors) for m in methods],
+        [difference(compared, m, judged) for m in methods if m != judged],
         [
             margin(compared, method, zero, evidence.sensors)
             for method in methods
@@ -280,6 +284,9 @@ def _main(
             f"### {task}\n",
             f"{f.sets.cases} cases of {f.sets.people} subjects.\n",
             tables.degradation(f.degradation),
+            f"Less the macro-F1 of {f.judged}, mean over sets; bold where the interval "
+            "excludes zero.\n",
+            tables.differences(f.differences),
             COSTS,
             tables.costs(f.degradation),
         ]
@@ -407,6 +414,7 @@ def _record(f: Findings) -> dict[str, object]:
         "scores": f.scores,
         "cases with all sensors": f.sets.cases,
         "degradation": f.degradation,
+        "differences": f.differences,
         "margins": f.margins,
         "importance": f.importance,
         "trust": f.confidence.trust,

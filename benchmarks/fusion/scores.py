@@ -84,6 +84,15 @@ class Margin:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Macro-F1 of `method` less that of `other`, mean over sets with so many sensors lost."""
+
+    method: str
+    other: str
+    by_lost: list[Estimate]
+
+
+@dataclass(frozen=True)
 class Importance:
     """What each sensor is worth to one method, in macro-F1.
 
@@ -203,6 +212,15 @@ def margin(found: Sets, method: str, other: str, sensors: tuple[str, ...]) -> Ma
         dict(zip(sensors, estimates(more), strict=True)),
         estimate(more.map(lambda x: x.mean(axis=-1))),
     )
+
+
+def difference(found: Sets, method: str, other: str) -> Difference:
+    """On the same cases and draws of subjects."""
+    ours, theirs = (
+        found.by_method[m].map(lambda v: by_number_lost(v)[0]) for m in (method, other)
+    )
+    less = Sampled(ours.value - theirs.value, ours.draws - theirs.draws)
+    return Difference(method, other, estimates(less))
 
 
 def importance(found: Sets, method: str, sensors: tuple[str, ...]) -> Importance:

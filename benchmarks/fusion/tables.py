@@ -12,7 +12,7 @@ from onwrist_export.judging.tables import markdown
 from onwrist_export.judging.weighting import Estimate
 
 from .confidence import WANTED, AbstentionRow, RiseRow, TrustRow
-from .scores import Degradation, Importance, Margin, Score
+from .scores import Degradation, Difference, Importance, Margin, Score
 
 
 def figure(e: Estimate) -> str:
@@ -143,6 +143,18 @@ def margins(rows: Sequence[Margin]) -> str:
             for m in rows
         ),
     )
+
+
+def differences(rows: Sequence[Difference]) -> str:
+    """Bold where the interval excludes zero."""
+
+    def cell(e: Estimate) -> str:
+        text = f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]"
+        return f"**{text}**" if e.low > 0 or e.high < 0 else text
+
+    lost = range(1, len(rows[0].by_lost))
+    header = ["method", "all sensors", *(f"{n} lost" for n in lost)]
+    return markdown(header, ([d.method, *map(cell, d.by_lost)] for d in rows))
 
 
 def importance(found: Importance) -> str:

@@ -16,7 +16,7 @@ from onwrist_export.judging.patterns import PER_PATTERN
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.fusion.report import bounds, find, report
-from benchmarks.fusion.scores import best_fusion, sets, twins
+from benchmarks.fusion.scores import best_fusion, difference, sets, twins
 
 PAMAP2 = ("wrist", "chest", "heart_rate")
 ACTIVITY = {"activity": ("walk", "run", "sit", "lie")}
@@ -26,7 +26,7 @@ ACTIVITY = {"activity": ("walk", "run", "sit", "lie")}
 def evidence() -> Evidence:
     """The zero-filled method guesses once a sensor is missing; else they are the same."""
     found = world(
-        400, {"hybrid": 1.5, "hybrid, zero-filled": 1.5}, sensors=PAMAP2, tasks=ACTIVITY
+        300, {"hybrid": 1.5, "hybrid, zero-filled": 1.5}, sensors=PAMAP2, tasks=ACTIVITY
     )
     rng = np.random.default_rng(1)
     for subset in subsets(PAMAP2)[:-1]:
@@ -81,6 +81,15 @@ def test_like_is_compared_with_like(evidence: Evidence) -> None:
     assert twins("hybrid, mask token", methods) == ["hybrid, zero-filled"]
     assert twins("early", methods) == ["late, zero-filled", "hybrid, zero-filled"]
     assert twins("late, zero-filled", methods) == []
+
+
+def test_a_difference_is_of_the_same_cases_and_draws(evidence: Evidence) -> None:
+    compared = sets(evidence, "activity")
+    itself = difference(compared, "hybrid", "hybrid")
+    assert all((e.value, e.low, e.high) == (0, 0, 0) for e in itself.by_lost)
+    found = difference(compared, "hybrid", "hybrid, zero-filled").by_lost
+    assert found[0].value == 0
+    assert all(e.above_zero for e in found[1:])
 
 
 def test_the_files_hold_together(evidence: Evidence, tmp_path: Path) -> None:

@@ -145,7 +145,8 @@ def thresholds(cases: Asked, found: Temperatures, wanted: float) -> Array:
         others = cases.among(~own)
         if not len(others.where):
             continue
-        heat = np.array([found[p][subject] if p in found else 1.0 for p in others.pattern])
+        names, which = np.unique(others.pattern, return_inverse=True)
+        heat = np.array([found[p][subject] if p in found else 1.0 for p in names])[which]
         confidence = probabilities(others.logits, heat).max(axis=-1)
         right = others.answers == others.truth
         least[own] = threshold(confidence, right, others.weights, wanted)

@@ -82,4 +82,9 @@ def reached(
         given = sums[..., 1]
         return np.where(given > 0, sums[..., 0] / np.where(given > 0, given, 1), np.nan)
 
-    return Reached(wanted, estimate(parts.map(risk)), estimate(parts.map(lambda x: x[..., 1])))
+    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+    return Reached(
+        wanted,
+        estimate(parts.map(risk)) if answered.any() else nothing,
+        estimate(parts.map(lambda sums: sums[..., 1])),
+    )
