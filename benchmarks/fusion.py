@@ -21,7 +21,7 @@ from common import conditions, listed
 from fusion.report import report
 
 from onwrist_export.fusion.evidence import Evidence
-from onwrist_runtime.errors import OnwristError
+from onwrist_runtime.errors import InputError, OnwristError, RecordingError
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
         report(evidence, leak, arguments.output, listed(made), arguments.judged)
     except OnwristError as error:
         print(f"fusion.py: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, InputError | RecordingError) else 1
     print((arguments.output / "fusion.md").read_text())
     return 0
 

@@ -24,7 +24,9 @@ def figure(e: Estimate) -> str:
 
 def percent(e: Estimate) -> str:
     """12.3 % [8.0, 17.1]."""
-    return f"{100 * e.value:.1f} % [{100 * e.low:.1f}, {100 * e.high:.1f}]"
+    # Adding 0 makes -0.0 a plain zero.
+    value, low, high = (round(100 * x, 1) + 0.0 for x in (e.value, e.low, e.high))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def people(evidence: Evidence) -> str:
@@ -231,7 +233,10 @@ def rises(rows: Sequence[RiseRow], methods: Sequence[str]) -> str:
             [
                 row.method,
                 row.scheme,
-                *(f"{r.share:.1%} ({r.wrong:.0%} of them wrong)" for r in row.rises),
+                *(
+                    f"{r.share:.1%} ({r.wrong:.0%} of them wrong)" if r.share else "0.0%"
+                    for r in row.rises
+                ),
             ]
             for row in sorted(
                 chosen, key=lambda r: (methods.index(r.method), SCHEMES.index(r.scheme))

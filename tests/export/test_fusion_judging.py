@@ -226,6 +226,7 @@ def test_risk_and_coverage_by_hand() -> None:
     assert found.risk == pytest.approx([0, 1 / 3, 1 / 2])
     assert found.area == pytest.approx(0.5 / 3 + 0.25 / 2)
     assert selective.threshold(confidence, right, even, 0.4) == 0.8
+    assert selective.threshold(confidence, right, even, 0.5) == 0
     assert selective.threshold(confidence, ~right, even, 0.1) == selective.NEVER
     assert selective.best_area(right, even) == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
 

@@ -52,11 +52,15 @@ def threshold(
 ) -> float:
     """The least confidence to answer from, so that most is answered at the wanted risk.
 
-    Infinite where no threshold gives that risk: then nothing may be answered.
+    Zero where all may be answered; infinite where no threshold gives that risk, so that
+    nothing may be.
     """
     found = curve(confidence, right, weights)
     good = np.flatnonzero(found.risk <= wanted)
-    return float(found.threshold[good[-1]]) if len(good) else NEVER
+    if not len(good):
+        return NEVER
+    last = int(good[-1])
+    return 0.0 if last == len(found.risk) - 1 else float(found.threshold[last])
 
 
 @dataclass(frozen=True)
