@@ -18,7 +18,8 @@ from onwrist_export.windows.grids import Grid, Windows, cut_windows
 from onwrist_export.windows.masks import drop_spans
 from onwrist_runtime.errors import InputError
 
-SPACING = 4  # grid points between two windows that training may draw
+SPACING = 4  # grid points between two windows that training may draw, or more where
+MOST_DRAWN = 20_000  # there would be more of them than fit into memory
 GAPPY = 0.4  # share of drawn windows of which a sensor misses spans
 MOST_GONE = 0.8  # of such a window
 TILT = 0.15  # radians, standard deviation of how a sensor is turned on the body
@@ -54,6 +55,12 @@ def labelled(grids: Sequence[Grid], config: FusionConfig, hop: int) -> Windows:
             f"no window of {config.window.samples} samples is labelled for {names}"
         )
     return windows
+
+
+def drawable(grids: Sequence[Grid], config: FusionConfig) -> Windows:
+    """The windows that training draws from; see `labelled`."""
+    total = sum(grid.samples for grid in grids)
+    return labelled(grids, config, max(SPACING, total // MOST_DRAWN))
 
 
 def middle(grids: Sequence[Grid], config: FusionConfig) -> tuple[Windows, list[int]]:

@@ -88,9 +88,7 @@ def cross_validate(
         file = folder / f"fold-{subject}.safetensors"
         if not file.exists():
             say(f"leaving out {subject}")
-            learned = cases.labelled(
-                [g for g in grids if g.subject != subject], config, cases.SPACING
-            )
+            learned = cases.drawable([g for g in grids if g.subject != subject], config)
             own = [(g, n) for g, n in zip(grids, names, strict=True) if g.subject == subject]
             asked = _asked([g for g, _ in own], [n for _, n in own], config)
             folder.mkdir(parents=True, exist_ok=True)
