@@ -1,7 +1,8 @@
 """A recording and its predictions in, one figure out.
 
-Above, what the sensors gave, with gaps shaded; below, each task: the truth where it is
-known, the predictions with their confidence, and where the model abstained.
+Above, what the sensors gave, with gaps shaded, and dashed what a model restored there;
+below, each task: the truth where it is known, the predictions with their confidence, and
+where the model abstained.
 """
 
 from __future__ import annotations
@@ -48,22 +49,28 @@ def save(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    sensors: dict[str, list[Channel]] = {}
+    # A panel has one axis, and so one unit.
+    sensors: dict[tuple[str, str], list[Channel]] = {}
     for channel in manifest.channels:
-        sensors.setdefault(channel.sensor, []).append(channel)
+        sensors.setdefault((channel.sensor, channel.unit), []).append(channel)
     heights = [1.3 if len(x) == 1 else 1.1 for x in sensors.values()]
-    heights += [2.2 if task.kind == "regression" else 1.6 for task in manifest.tasks]
+    heights += [1.6 if _few(task) else 2.2 for task in manifest.tasks]
     figure = Figure(figsize=(11, 0.9 + 0.95 * sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)
     panels: list[Axes] = list(axes[:, 0])
 
     span = recording.end - recording.start
-    for panel, (sensor, channels) in zip(panels, sensors.items(), strict=False):
+    for panel, ((sensor, _), channels) in zip(panels, sensors.items(), strict=False):
         _draw_sensor(panel, sensor, channels, recording)
+        _draw_restored(panel, channels, predictions, manifest, recording.start)
+        if panel.lines:
+            panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=4, **_LEGEND)
     for panel, task in zip(panels[len(sensors) :], manifest.tasks, strict=True):
         labels = [label for label in recording.labels if label.task == task.name]
-        draw = _draw_regression if task.kind == "regression" else _draw_classification
+        draw = _draw_classification if _few(task) else _draw_labels
+        if task.kind == "regression":
+            draw = _draw_regression
         draw(panel, task, labels, predictions, recording.start)
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
@@ -88,9 +95,8 @@ def _draw_sensor(
         times, values = _thinned(signal)
         name = channel.name.removeprefix(f"{sensor}_")
         colour = _LINES[number % len(_LINES)]
-        panel.plot(times - recording.start, values, color=colour, lw=0.8, label=name)
-    if len(channels) > 1 and panel.lines:
-        panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=len(channels), **_LEGEND)
+        label = name if len(channels) > 1 else None
+        panel.plot(times - recording.start, values, color=colour, lw=0.8, label=label)
     # Channels of a sensor arrive together, so the first one speaks for all.
     gaps = _gaps(recording.signals.get(channels[0].name), recording.start, recording.end)
     for begin, end in gaps:
@@ -103,6 +109,37 @@ def _draw_sensor(
             (begin + end) / 2 - recording.start, 0.5, "no data", fontsize=8, color="#555555",
             ha="center", va="center", transform=panel.get_xaxis_transform(), clip_on=True,
         )  # fmt: skip
+
+
+def _draw_restored(
+    panel: Axes,
+    channels: Sequence[Channel],
+    predictions: Sequence[Prediction],
+    manifest: Manifest,
+    origin: float,
+) -> None:
+    """Dashed, where nothing was observed, what the model believes that there was."""
+    names = [channel.name for channel in manifest.channels]
+    drawn, label = -np.inf, "restored by the model"
+    for prediction in predictions:
+        begin, _ = _span(prediction, origin)
+        if prediction.imputed is None:
+            continue
+        times = begin + np.arange(manifest.samples) / manifest.rate
+        for number, channel in enumerate(channels):
+            row = names.index(channel.name)
+            shown = ~prediction.imputed.observed[row] & (times > drawn)
+            if shown.any():
+                values = np.where(shown, prediction.imputed.values[row], np.nan)
+                colour = _LINES[number % len(_LINES)]
+                panel.plot(times, values, color=colour, lw=1, ls=(0, (3, 2)), label=label)
+                label = "_"  # one entry for all
+        drawn = float(times[-1])  # windows overlap
+
+
+def _few(task: Task) -> bool:
+    """Whether the labels of a task are few enough for a line each."""
+    return task.kind == "classification" and len(task.labels) <= len(_LINES)
 
 
 def _draw_regression(
@@ -175,6 +212,39 @@ def _draw_classification(
     panel.set_yticks([0, 0.5, 1])
     _mark_abstained(panel, task, predictions, origin)
     panel.legend(loc="upper left", ncols=len(shown) + 2, **_LEGEND)
+
+
+def _draw_labels(
+    panel: Axes,
+    task: Task,
+    labels: Sequence[Label],
+    predictions: Sequence[Prediction],
+    origin: float,
+) -> None:
+    """A bar over each window as high as its confidence, with the label on it."""
+    panel.set_ylabel(f"{task.name.replace('_', ' ')}\n(confidence)", fontsize=9)
+    for label in labels:
+        begin, end = label.start - origin, label.end - origin
+        panel.axvspan(begin, end, ymin=0.9, color=_TRUTH, alpha=0.2, lw=0)
+        panel.text(
+            (begin + end) / 2, 0.945, f"truly {label.value}", fontsize=7, ha="center",
+            va="center", transform=panel.get_xaxis_transform(), clip_on=True,
+        )  # fmt: skip
+    for prediction in predictions:
+        result = prediction[task.name]
+        if result.abstained:
+            continue
+        begin, end = _span(prediction, origin)
+        confidence = result.confidence or 0.0
+        panel.plot([begin, end], [confidence] * 2, color=_PREDICTED, lw=1.5, alpha=0.6)
+        if len(predictions) < _CROWD:
+            panel.text(
+                (begin + end) / 2, confidence, result.label, fontsize=7, ha="center",
+                va="bottom", clip_on=True,
+            )  # fmt: skip
+    panel.set_ylim(-0.1, 1.5)  # room for crosses, words and the truth
+    panel.set_yticks([0, 0.5, 1])
+    _mark_abstained(panel, task, predictions, origin)
 
 
 def _mark_abstained(
