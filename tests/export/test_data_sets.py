@@ -103,7 +103,10 @@ def test_wrong_use_is_said_in_words(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["pamap2", str(tmp_path)], "no file of PAMAP2"),
         (["pamap2", str(tmp_path / "absent")], "no such file"),
         (["umafall", str(tmp_path)], "no CSV file of UMAFall"),
-        (["umafall", str(write(tmp_path / "else" / "Protocol"))], "not UMAFall"),
+        (
+            ["umafall", str(write(tmp_path / "else" / "Protocol"))],
+            "neither umafall_20hz.npz nor a CSV",
+        ),
     ):
         assert main(["data", *words, *out]) == 2
         assert says in capsys.readouterr().err

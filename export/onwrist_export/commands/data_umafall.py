@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from onwrist.readers import read_all, umafall, umafall_csv, write_recording
+from onwrist.readers import npz, umafall, umafall_csv, write_recording
 from onwrist.recording import Recording
 from onwrist_runtime.errors import RecordingError
 
@@ -46,11 +46,13 @@ def convert(path: Path, folder: Path) -> dict[str, Any]:
                 take(umafall_csv.read(file))
             except RecordingError as error:
                 refused.append(str(error))
-    else:
-        for recording in read_all(path):
-            if not set(recording.signals) & {f"{x}_acc_x" for x in umafall.POSITIONS}:
-                raise RecordingError(f"{path}: not UMAFall: it has no sensor of it")
+    elif umafall_csv.is_umafall_csv(path):
+        take(umafall_csv.read(path))
+    elif path.suffix == ".npz" and umafall.is_umafall(npz.names(path)):
+        for recording in umafall.read_all(path):
             take(recording)
+    else:
+        raise RecordingError(f"{path}: neither umafall_20hz.npz nor a CSV file of UMAFall")
     return {
         "recordings": trials.total(),
         "subjects": sorted(subjects),
