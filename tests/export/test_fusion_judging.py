@@ -217,6 +217,19 @@ def test_a_calibrated_threshold_keeps_the_risk_that_was_wanted(known: Evidence) 
     assert 0.3 < kept.coverage.value < 0.95
 
 
+def test_a_bundle_gets_a_temperature_and_a_threshold_for_every_pattern(known: Evidence) -> None:
+    found = patterns.rules(known, "sharpened", "activity", 0.2)
+    assert list(found) == [named(x) for x in subsets(SENSORS)]
+    for pattern, rule in found.items():
+        assert rule.temperature == pytest.approx(3.0, rel=0.2)
+        cases = patterns.asked(known, "sharpened", pattern, "activity")
+        said = trust.probabilities(cases.logits, rule.temperature).max(axis=-1)
+        answered = said >= rule.least
+        wrong = cases.weights @ (answered & (cases.answers != cases.truth))
+        assert wrong <= 0.2 * (cases.weights @ answered) + 1e-9
+    assert found["ankle"].least > found[ALL].least  # less is there, more is asked of it
+
+
 def test_risk_and_coverage_by_hand() -> None:
     confidence = np.array([0.9, 0.8, 0.8, 0.5])
     right = np.array([True, False, True, False])

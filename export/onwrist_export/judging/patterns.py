@@ -154,6 +154,31 @@ def thresholds(cases: Asked, found: Temperatures, wanted: float) -> Array:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What a bundle stores for a pattern and task; `least` is infinite where it abstains."""
+
+    temperature: float
+    least: float
+
+
+def rules(evidence: Evidence, method: str, task: str, wanted: float) -> dict[str, Rule]:
+    """By pattern, fitted on the out-of-subject logits of everybody, for new people.
+
+    What such rules reach is told by `thresholds`, which leaves each subject out.
+    """
+    found = {}
+    for pattern in map(named, subsets(evidence.sensors)):
+        cases = asked(evidence, method, pattern, task)
+        if not len(cases.where):
+            continue
+        heat = _fit(cases)
+        confidence = probabilities(cases.logits, heat).max(axis=-1)
+        right = cases.answers == cases.truth
+        found[pattern] = Rule(heat, threshold(confidence, right, cases.weights, wanted))
+    return found
+
+
+@dataclass(frozen=True)
 class Rise:
     """How often confidence grew when one of `sensors` sensors was taken away.
 
