@@ -93,6 +93,17 @@ def test_a_run_reports_every_call_of_a_bundle(tmp_path: Path, name: str, engine:
     assert any("too few calls" in x for x in found.verdict.reasons)
 
 
+def test_sensors_that_are_fused_are_timed_with_fewer_of_them(
+    tmp_path: Path, fusion_bundle: Path, capsys: Capture
+) -> None:
+    found = measured(tmp_path / "report.json", "--bundle", fusion_bundle)
+    fewer = ["wrist+chest+waist", "wrist+chest", "wrist"]
+    calls = ["predict", "engine", *(f"predict with {names}" for names in fewer), "push"]
+    assert [x.what for x in found.series if x.mode == "warm"] == calls
+    assert "predict with wrist and chest, warm" in capsys.readouterr().out
+    assert len(found.model.graphs) == 6
+
+
 @pytest.mark.parametrize(
     ("fixture", "calls"),
     [
@@ -101,6 +112,8 @@ def test_a_run_reports_every_call_of_a_bundle(tmp_path: Path, name: str, engine:
         ("step_bundle", 4),
         ("step_tflite_bundle", 4),
         ("day_tflite_bundle", 3),
+        ("fusion_bundle", 6),
+        ("fusion_tflite_bundle", 6),
     ],
 )
 def test_any_bundle_is_measured(

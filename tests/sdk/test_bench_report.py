@@ -37,6 +37,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
             return PROPERTIES
         if inner is int:
             return st.integers(meta.ge, 2**40)
+        if inner is str:
+            return st.sampled_from(["predict", "engine", "step", "push", "predict with a+b"])
         return st.lists(values_of(typing.get_args(inner)[0]), min_size=1, max_size=3).map(tuple)
     if origin is Literal:
         return st.sampled_from(arguments)

@@ -152,7 +152,7 @@ def _draw_distributions(panel: Axes, report: Report, kinds: Sequence[What]) -> N
     panel.set_xscale("log")
     panel.set_xlim(edges[0], edges[-1])
     panel.set_ylim(-0.05, len(kinds))
-    names = [words.LABELS[what] for what in kinds]
+    names = [words.label(what) for what in kinds]
     panel.set_yticks([k + 0.3 for k in range(len(kinds))], reversed(names), fontsize=8)
     panel.tick_params(axis="y", length=0)
     panel.tick_params(axis="x", labelsize=8)
@@ -189,7 +189,7 @@ def _table(sheet: Axes, report: Report) -> Block:
         sheet.plot([_LEFT, _RIGHT], [top + 0.17] * 2, color="#999999", linewidth=0.6)
         for k, each in enumerate(report.series, start=1):
             y = top + k * _TABLE_LINE + 0.03
-            label = f"{words.LABELS[each.what]}, {each.mode}"
+            label = f"{words.label(each.what)}, {each.mode}"
             _write(sheet, _LEFT, y, label, color=_COLOURS[each.mode])
             cells = zip(_COLUMNS, words.COLUMNS, words.row(each, unit), strict=True)
             for x, name, cell in cells:

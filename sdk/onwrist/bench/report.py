@@ -20,7 +20,10 @@ from onwrist_runtime.errors import InputError
 SCHEMA: Literal["onwrist-bench/1"] = "onwrist-bench/1"
 
 Mode = Literal["warm", "after idle"]
-What = Literal["predict", "engine", "step", "push"]
+# "predict with" names the only sensors that were live, of a bundle that fuses several.
+What = Annotated[
+    str, Meta(pattern=r"^(predict|engine|step|push|predict with [A-Za-z0-9_.+-]{1,9999})$")
+]
 Tier = Literal["measured", "emulated", "not valid"]
 Microseconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]

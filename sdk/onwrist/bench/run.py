@@ -22,14 +22,15 @@ from onwrist_runtime.model import Model as Loaded
 WARM_SHARE = 1 / 3  # of the seconds that are given
 SECONDS, EVERY = 60.0, 0.02
 IDLE_ROUNDS = 40  # as many calls after idle as the verdict asks for, and some more
-_KINDS = 4  # of calls that take turns, at most
 _LONGEST = 3600.0  # seconds between two calls
 
 Tell = Callable[[str], None]
 
 
-def plan_of(threads: int, core: int | None, seconds: float | None, every: float | None) -> Plan:
-    """How long to measure what; the default is a minute, or longer for a slow cadence.
+def plan_of(
+    threads: int, core: int | None, seconds: float | None, every: float | None, kinds: int
+) -> Plan:
+    """How long to measure so many kinds of calls; a minute, or longer for a slow cadence.
 
     Raises
     ------
@@ -40,11 +41,11 @@ def plan_of(threads: int, core: int | None, seconds: float | None, every: float 
     total = SECONDS if seconds is None else seconds
     idle = (1 - WARM_SHARE) * total
     if seconds is None:
-        idle = max(idle, IDLE_ROUNDS * _KINDS * every)
+        idle = max(idle, IDLE_ROUNDS * kinds * every)
     if every > _LONGEST:
         raise InputError(f"--every is at most {_LONGEST:g} seconds")
-    if idle < _KINDS * every:
-        least = _KINDS * every / (1 - WARM_SHARE)
+    if idle < kinds * every:
+        least = kinds * every / (1 - WARM_SHARE)
         raise InputError(
             f"--seconds {total:g} is too short for calls every {every:g} seconds: "
             f"give {math.ceil(least)} or more, or leave it out"

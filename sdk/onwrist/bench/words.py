@@ -10,8 +10,7 @@ from onwrist.bench.report import Core, Plan, Report, Series, State, What
 
 Unit = Literal["microseconds", "milliseconds"]
 
-LABELS: dict[What, str] = {
-    "predict": "predict",
+_LABELS = {
     "engine": "engine alone",
     "step": "engine alone, a step",
     "push": "push to prediction",
@@ -33,6 +32,11 @@ def title(report: Report) -> str:
     where = report.machine.board or _cores(report.machine.cores) or report.machine.machine
     emulated = ", EMULATED" if report.emulation.emulated else ""
     return f"{model.name} {model.version} in {model.engine} {version} on {where}{emulated}"
+
+
+def label(what: What) -> str:
+    """A call in words."""
+    return _LABELS.get(what, what.replace("+", " and "))
 
 
 def unit_of(medians_us: Iterable[float]) -> Unit:
@@ -138,7 +142,7 @@ def summary(report: Report) -> str:
     """All of it for a terminal."""
     head = ["", *COLUMNS]
     unit = unit_of(x.p50_us for x in report.series)
-    rows = [[f"{LABELS[x.what]}, {x.mode}", *row(x, unit)] for x in report.series]
+    rows = [[f"{label(x.what)}, {x.mode}", *row(x, unit)] for x in report.series]
     facts = [*conditions(report), *cold(report), *outputs(report), *counted(report)]
     return "\n".join(
         [

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import msgspec
 
+from onwrist.bench import calls, words
 from onwrist.bench import report as reports
 from onwrist.bench import run as bench
-from onwrist.bench import words
 from onwrist.bench.compare import Comparison, compare
 from onwrist.bench.report import Report
 from onwrist.bundles import find
 from onwrist.commands import options, output
 from onwrist.extras import require
+from onwrist_runtime import bundle as bundles
 from onwrist_runtime.errors import InputError
 
 
@@ -97,8 +98,9 @@ def _refuse_to_measure(arguments: argparse.Namespace) -> None:
 def _measured(arguments: argparse.Namespace) -> Report:
     threads = arguments.threads or 1
     bench.check_processors(threads, arguments.pin)
-    plan = bench.plan_of(threads, arguments.pin, arguments.seconds, arguments.every)
     path = find(arguments.bundle)
+    kinds = calls.kinds(bundles.read(path).manifest)
+    plan = bench.plan_of(threads, arguments.pin, arguments.seconds, arguments.every, kinds)
     print(
         f"onwrist: measuring for {plan.warm_s + plan.idle_s:.3g} s: {plan.warm_s:.3g} s warm, "
         f"{plan.idle_s:.3g} s with {plan.every_s:g} s of idle before each call; cold starts "
@@ -128,7 +130,7 @@ def _lines(found: Comparison, first: Report, second: Report) -> Iterator[str]:
     head = ["", "A", "B", "B / A", "95 %"]
     rows = [
         [
-            f"{words.LABELS[x.what]}, {x.mode}",
+            f"{words.label(x.what)}, {x.mode}",
             words.time(x.first_us, unit),
             words.time(x.second_us, unit),
             f"{x.ratio:.3f}",
