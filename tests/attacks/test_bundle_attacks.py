@@ -613,6 +613,147 @@ def test_every_field_of_tokens_counts(day_entries, refuse):
             refuse(with_manifest(day_entries, drop), "manifest.json")
 
 
+@pytest.fixture
+def fusion_entries(plain_fusion_parts: Any, tmp_path: Path) -> Entries:
+    """As `entries`, of a bundle with fusion."""
+    path = tmp_path / "fusion.onwrist"
+    bundle.write(path, *plain_fusion_parts)
+    with zipfile.ZipFile(path) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def _pattern(*sensors: str) -> dict[str, Any]:
+    return {"sensors": list(sensors), "temperatures": {}, "minimum_confidence": {}}
+
+
+def _without_graph(file: str) -> Callable[[dict[str, Any]], None]:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["graphs"] = [g for g in manifest["graphs"] if g["file"] != file]
+        manifest["members"].pop(file)
+
+    return change
+
+
+def _with_graph(**changes: Any) -> Callable[[dict[str, Any]], None]:
+    def change(manifest: dict[str, Any]) -> None:
+        graph = manifest["graphs"][0] | {"file": "more.onnx"} | changes
+        manifest["graphs"].append(graph)
+        manifest["members"]["more.onnx"] = {"bytes": 1, "sha256": "0" * 64}
+
+    return change
+
+
+def _without_availability(manifest: dict[str, Any]) -> None:
+    manifest["availability"] = None
+
+
+AT = ("availability", "patterns")
+LAST = "decode.s8.onnx"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_set("availability", "least", 0), "least must be above 0 and at most 1, not 0"),
+        (_set("availability", "least", -0.5), "least must be above 0"),
+        (_set("availability", "least", 1.01), "least must be above 0 and at most 1, not 1.01"),
+        (_set(*AT, []), "1 to 1024 patterns, not 0"),
+        (_set(*AT, [_pattern("wrist")] * 1025), "1 to 1024 patterns, not 1025"),
+        (_set(*AT, 0, "sensors", []), "'of no sensor'.* must name some of the sensors wrist"),
+        (_set(*AT, 0, "sensors", ["wirst"]), r"pattern 'wirst'.*wrist, chest, waist, ankle"),
+        (_set(*AT, 0, "sensors", ["chest", "wrist"]), "each once and in this order"),
+        (_set(*AT, 0, "sensors", ["wrist", "wrist"]), "each once and in this order"),
+        (_set(*AT, 0, "sensors", ["wrist_x"]), "must name some of the sensors"),
+        (_set(*AT, 1, "sensors", ["wrist"]), "the pattern 'wrist' appears twice"),
+        (_set(*AT, 0, "temperatures", "stress", 1.0), "must be of the same tasks"),
+        (_set(*AT, 0, "minimum_confidence", {"activity": 0.5}), "must be of the same tasks"),
+        (
+            _set(*AT, 0, _pattern("wrist") | {
+                "temperatures": {"stress": 1.0}, "minimum_confidence": {"stress": 1.0}
+            }),
+            "names the task 'stress', but there is activity, effort",
+        ),
+        (_set(*AT, 0, "temperatures", "activity", 0), "from 0.001 to 1000, not 0"),
+        (_set(*AT, 0, "temperatures", "activity", -1.0), "from 0.001 to 1000, not -1"),
+        (_set(*AT, 0, "temperatures", "activity", 1e-30), "from 0.001 to 1000"),
+        (_set(*AT, 0, "temperatures", "activity", 1e30), "from 0.001 to 1000"),
+        (_set(*AT, 0, "minimum_confidence", "activity", 1.5), "between 0 and 1, not 1.5"),
+        (_set(*AT, 0, "more", 1), "unknown field"),
+        (_without_availability, "a bundle with fusion must have availability"),
+        (_set("fusion", None), "graphs of a window if and only if neither `tokens` nor"),
+        (_set("fusion", "tokens", 0), "tokens of a width above 0"),
+        (_set("fusion", "width", -3), "tokens of a width above 0"),
+        (_set("fusion", "width", 2**20), "4 sensors at most 4194304 numbers, not 2 tokens of"),
+        (_set("fusion", "restores", False), "graphs that decode if and only if"),
+        (_without_graph(LAST), "graphs that decode if and only if .* or `fusion` restores"),
+        (_without_graph("fuse.s8.onnx"), "graphs that fuse if and only if"),
+        (_without_graph("sense.chest.s8.onnx"), "activations that sense, but none of chest"),
+        (_set("graphs", 0, "sensor", None), "a graph has a sensor if and only if its role is"),
+        (_set("graphs", 4, "sensor", "wrist"), "a graph has a sensor if and only if its role"),
+        (_set("graphs", 0, "sensor", "wrist_x"), "of the sensor 'wrist_x', but the sensors"),
+        (_set("graphs", 1, "sensor", "wrist"), "two graphs are of the same kind|none of chest"),
+        (_with_graph(activations="u8"), "u8 activations that sense, but none of chest, waist"),
+        (_with_graph(role="window", sensor=None), "graphs of a window if and only if neither"),
+        (_with_graph(format="tflite"), "tflite graphs with s8 .* none of chest"),
+        (_set("baseline", {"seconds": 9, "samples": 5}), "has no baseline, step or tokens"),
+        (_set("step", {"samples": 20, "state": 9}), "has no baseline, step or tokens"),
+        (_set("tasks", 0, "name", "weights"), "must not be called 'weights'"),
+        (_set("tasks", 0, "name", "sensed"), "must not be called 'sensed'"),
+        (_set("tasks", 0, "name", "live"), "must not be called 'live'"),
+        (_set("tasks", 0, "name", "effort_scale"), "must not be called 'effort_scale'"),
+        (_set("golden", "tolerance", "weights", -1), "tolerance must not be below 0"),
+    ],
+)  # fmt: skip
+def test_contradictions_of_sensors(fusion_entries, refuse, change, message):
+    refuse(with_manifest(fusion_entries, change), message)
+
+
+def test_the_weights_and_what_is_restored_are_proven(fusion_entries, refuse):
+    for output in ("weights", "imputed"):
+
+        def forget(manifest: dict[str, Any], output: str = output) -> None:
+            manifest["golden"]["tolerance"].pop(output)
+
+        refuse(with_manifest(fusion_entries, forget), f"tolerance must name.*{output}")
+
+
+def test_availability_is_not_for_days_and_plausible_only_with_fusion(
+    entries, day_entries, refuse
+):
+    availability = {"least": 0.5, "patterns": [_pattern("activity")]}
+    change = _set("availability", availability)
+    refuse(with_manifest(day_entries, change), "with tokens has no availability")
+    axes = [f"imu_{k}" for k in range(6)]
+
+    def judge(manifest: dict[str, Any]) -> None:
+        plain = manifest["channels"][0]
+        manifest["channels"] += [plain | {"name": axis, "sensor": "imu"} for axis in axes]
+        record = {x: [0.5, 2.0] for x in ("gravity", "rest", "turns", "turns_per_g")}
+        record |= {"sensor": "imu", "acceleration": axes[:3], "turning": axes[3:]}
+        manifest["plausible"] = [record | {"run": 1.0, "rails": [1.0, 1.0]}]
+
+    refuse(with_manifest(entries, judge), "`plausible` is for a bundle with fusion only")
+
+
+def test_every_field_of_sensors_counts(fusion_entries, refuse):
+    whole = json.loads(fusion_entries[0][1])
+    for field in ("availability", "fusion"):
+        paths = _paths(whole[field])
+        assert len(paths) >= 3
+        for path in paths:
+            for wrong in (None, {"a": {}}, "\x00", [[]]):
+                lie = _set(field, *path, wrong)
+                refuse(with_manifest(fusion_entries, lie), "manifest.json")
+            if isinstance(path[-1], str) and path[-1] not in ("activity", "effort"):
+
+                def drop(
+                    manifest: dict[str, Any], path: Any = path, field: str = field
+                ) -> None:
+                    _at(manifest[field], path[:-1]).pop(path[-1])
+
+                refuse(with_manifest(fusion_entries, drop), "manifest.json")
+
+
 def test_a_manifest_of_many_names_is_refused_at_once(entries, refuse):
     channel = json.loads(entries[0][1])["channels"][0]
     many = [channel | {"name": f"c{k}", "sensor": f"c{k}"} for k in range(5000)]
