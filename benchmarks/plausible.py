@@ -200,6 +200,7 @@ def measure(recordings: Sequence[Recording]) -> str:
     values, observed = windows(recordings)
     subjects = np.array([recording.subject for recording in recordings])
     activities = [str(recording.labels[0].value) for recording in recordings]
+    fallen = np.isin(activities, FALLS)
     recorded, altered, swapped = Found(), Found(), Found()
     by_activity, gaps, counts = Found(), Found(), Counter[str]()
     rests: list[float] = []
@@ -207,7 +208,8 @@ def measure(recordings: Sequence[Recording]) -> str:
     for subject in np.unique(subjects):
         rest = subjects != subject
         flat = [x[rest].reshape(-1, len(CHANNELS), SAMPLES) for x in (values, observed)]
-        records = plausible.fit(*flat, CHANNELS, np.repeat(subjects[rest], len(STARTS)), RATE)
+        whose, falls = (np.repeat(x[rest], len(STARTS)) for x in (subjects, fallen))
+        records = plausible.fit(*flat, CHANNELS, whose, RATE, falls)
         for record in records:
             checked[f"other axes of the {record.sensor}"] += record.turned is not None
             for other in record.exchanged:
@@ -230,7 +232,7 @@ def measure(recordings: Sequence[Recording]) -> str:
                     for each in KINDS:
                         recorded.add(each, position, blamed.get(position) == each, subject)
             group = "falls" if activity in FALLS else "other activities"
-            for row in dict.fromkeys((activity, group, "all")):
+            for row in ("all", group, activity):
                 for each in KINDS:
                     by_activity.add(row, each, each in blamed.values(), subject)
             fewer = judge(motion * (half := without_spans(seen, trial)), half)

@@ -45,6 +45,8 @@ class Plausible(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     turned : by how much (natural logarithm of the likelihood) a window must be better
         explained with other axes or signs before they are blamed; None where they never are.
     exchanged : the same, by name of the other sensor, for the two sensors exchanged.
+    alarms : share of windows of people who were not fitted to that each of these margins
+        blamed at most; None where there is no margin.
     """
 
     sensor: str
@@ -59,6 +61,7 @@ class Plausible(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     usual: Usual | None = None
     turned: float | None = None
     exchanged: dict[str, float] = {}
+    alarms: float | None = None
 
 
 def check_plausible(records: Sequence[Plausible], sensors: dict[str, str]) -> None:
@@ -99,6 +102,11 @@ def check_plausible(records: Sequence[Plausible], sensors: dict[str, str]) -> No
             min(margins, default=0.0) >= 0,
             f"{where}: turned and exchanged must not be below 0, or what is usual is blamed",
         )
+        demand(
+            (record.alarms is None) == (not margins),
+            f"{where}: alarms must be given if and only if turned or exchanged is",
+        )
+        share(f"{where}: alarms", record.alarms or 0.0)
         demand(
             record.usual is not None or not margins,
             f"{where}: turned and exchanged need `usual` to compare with",

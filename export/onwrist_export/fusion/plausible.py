@@ -1,9 +1,10 @@
 """Training windows in; out, for each sensor of motion, what its samples are held against.
 
 Limits are what training windows show, and some more. A window is blamed for other axes or for
-exchanged sensors only beyond a margin that at most `ALARMS` of the windows of a subject whom
-the Gaussian did not see exceed, every subject alike, and only where that still finds most of
-the windows that really were altered so: the rest is not checked, since it cannot be told.
+exchanged sensors only beyond a margin that at most `ALARMS` of the windows exceed of subjects
+whom the Gaussian did not see, every subject alike and in every group of windows, since falls
+turn gravity as no other activity does. And only where that still finds most of the windows
+that really were altered so: the rest is not checked, since it cannot be told.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from onwrist_runtime.manifest_plausible import AXES, FEATURES, Plausible, Usual
 from onwrist_runtime.motion import Looks, looks
 from onwrist_runtime.usual import ARRANGEMENTS, Likelihood, arranged
 
-ALARMS = 0.01  # share of windows, of a subject not seen, that a margin may blame
+ALARMS = 0.005  # share of windows, of subjects not seen, that a margin may blame
 FOUND = 0.5  # share of altered windows that must be found for the check to be made
 COVERED = 0.5  # share of a window's grid points that must be observed to learn of it
 # Whatever recordings show, a sensor that says other than this of gravity alone is defective:
@@ -27,7 +28,7 @@ COVERED = 0.5  # share of a window's grid points that must be observed to learn 
 TRUE_REST = (0.75, 1.33)
 TRUE_GRAVITY = (0.4, 2.0)
 REST_MARGIN = 0.05  # g, beyond what was seen
-WIDER = 1.4  # factor beyond what was seen
+WIDER = 2.0  # factor beyond what was seen; another unit is many times that
 SHORTEST_RUN = 0.125  # of a window
 LEAST_RAILS = (0.05, 0.25)  # acceleration; turning, whose sensors are small for a fast leg
 RIDGE = 0.1  # added to each feature's variance, in squared units of it
@@ -41,6 +42,7 @@ def fit(
     channels: Sequence[Channel],
     subjects: NDArray[Any],
     rate: float,
+    groups: NDArray[Any] | None = None,
 ) -> tuple[Plausible, ...]:
     """What is plausible of every sensor with three channels in g and three in deg/s.
 
@@ -50,7 +52,9 @@ def fit(
     observed : bool, or 0 and 1, of the same shape.
     subjects : (W,) whose window it is.
     rate : grid points a second.
+    groups : (W,) of which group each window is, such as falls and all else; None for one.
     """
+    groups = np.zeros(len(subjects)) if groups is None else groups
     rows = axes(channels)
     found = {
         sensor: looks(
@@ -63,7 +67,7 @@ def fit(
     length = values.shape[2]
     sound = {sensor: _sound(one, length) for sensor, one in found.items()}
     rows = {sensor: of_sensor for sensor, of_sensor in rows.items() if sound[sensor].any()}
-    turned, exchanged = _margins(found, sound, subjects, list(rows))
+    turned, exchanged = _margins(found, sound, subjects, groups, list(rows))
     names = [channel.name for channel in channels]
     needed = set(turned) | {one for pair in exchanged for one in pair}
     records = []
@@ -72,6 +76,7 @@ def fit(
         weights = _even(subjects[good])
         named = [names[row] for row in of_sensor]
         features = found[sensor].features[good]
+        pairs = {b: margin for (a, b), margin in exchanged.items() if a == sensor}
         records.append(
             Plausible(
                 sensor=sensor,
@@ -80,7 +85,8 @@ def fit(
                 **_limits(found[sensor], good, weights, length),
                 usual=usual(features, weights) if sensor in needed else None,
                 turned=turned.get(sensor),
-                exchanged={b: margin for (a, b), margin in exchanged.items() if a == sensor},
+                exchanged=pairs,
+                alarms=ALARMS if pairs or sensor in turned else None,
             )
         )
     return tuple(records)
@@ -151,6 +157,7 @@ def _margins(
     found: dict[str, Looks],
     sound: dict[str, NDArray[np.bool_]],
     subjects: NDArray[Any],
+    groups: NDArray[Any],
     sensors: list[str],
 ) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
     """Margins by sensor and by pair of them, from Gaussians that had not seen the subject.
@@ -184,7 +191,7 @@ def _margins(
             gains[sensor][mine] = turned_gains(alone, features[sensor][mine])
     for place, sensor in enumerate(sensors):
         known = np.isfinite(gains[sensor][:, 0])
-        margin, share = _margin(gains[sensor][known], subjects[known])
+        margin, share = _margin(gains[sensor][known], subjects[known], groups[known])
         if share >= FOUND:
             turned[sensor] = margin
         for other in range(place + 1, len(sensors)):
@@ -193,7 +200,7 @@ def _margins(
             known = np.isfinite(gain)
             # Exchanged once more, what was altered is as it was: the gain changes its sign.
             both = np.stack([gain, -gain], axis=1)[known]
-            margin, share = _margin(both, subjects[known])
+            margin, share = _margin(both, subjects[known], groups[known])
             if share >= FOUND:
                 exchanged[sensor, sensors[other]] = margin
     return turned, exchanged
@@ -220,14 +227,19 @@ def turned_gains(likelihood: Likelihood, features: Floats) -> Floats:
     return gains
 
 
-def _margin(gains: NDArray[Any], subjects: NDArray[Any]) -> tuple[float, float]:
+def _margin(
+    gains: NDArray[Any], subjects: NDArray[Any], groups: NDArray[Any]
+) -> tuple[float, float]:
     """The margin for windows as they are (first column), and how many others exceed it."""
     if not len(gains):
         return 0.0, 0.0
-    weights = _even(subjects)
-    margin = max(0.0, weighted_quantile(gains[:, 0], weights, 1 - ALARMS))
+    margin = 0.0
+    for group in np.unique(groups):
+        mine = groups == group
+        reached = weighted_quantile(gains[mine, 0], _even(subjects[mine]), 1 - ALARMS)
+        margin = max(margin, reached)
     found = (gains[:, 1:] > margin).mean(axis=1)
-    return _short([margin])[0], float(np.average(found, weights=weights))
+    return _short([margin])[0], float(np.average(found, weights=_even(subjects)))
 
 
 def weighted_quantile(numbers: NDArray[Any], weights: NDArray[Any], share: float) -> float:
