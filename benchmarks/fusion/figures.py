@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people of every colour vision tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 GREY = "#7F7F7F"
-MARKERS = "os^Dvp"
+MARKERS = "os^Dvp<>XP*h"
+FEWEST = 0.1  # share answered from which risk is drawn: of fewer it is one or two cases
 
 
 def styles(methods: Sequence[str], judged: str) -> dict[str, dict[str, object]]:
@@ -211,8 +212,9 @@ def risk_coverage(
         for method, curve in each.items():
             line = lines[method] | {"marker": ""}
             ax.plot(curve.coverage, curve.risk, drawstyle="steps-post", **line)
-        ax.set_xlim(0, 1)
-        ax.set_ylim(bottom=0)
+        most = max(float(c.risk[c.coverage >= FEWEST].max()) for c in each.values())
+        ax.set_xlim(FEWEST, 1)
+        ax.set_ylim(0, 1.05 * most or 1)
         ax.set_xlabel("share of cases answered")
         ax.set_title(task)
         _tidy(ax)
