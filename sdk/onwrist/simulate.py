@@ -1,4 +1,6 @@
-"""A seed in, a Recording of a simulated wrist with its truth out: `simulate`, and `days`.
+"""A seed in, a Recording of a simulated wrist with its truth out: `simulate`.
+
+Beside it `days` of a tracker, and a `body` with four inertial sensors.
 
 The pulse wave, its amplitudes, the noise and the rates are those of an Empatica E4: feet
 point down at the beat, a fast rise, a slower fall. The wearer is calm, then stressed (heart
@@ -15,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.recording import Label, Recording
+from onwrist.simulate_body import body
 from onwrist.simulate_days import days
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.signals import Signal
 
-__all__ = ["RATES", "STRESS_FROM", "STRESS_TO", "days", "simulate"]
+__all__ = ["RATES", "STRESS_FROM", "STRESS_TO", "body", "days", "simulate"]
 
 RATES = {"ppg": 64.0, "acc_x": 32.0, "acc_y": 32.0, "acc_z": 32.0, "eda": 4.0, "temp": 4.0}
 STRESS_FROM, STRESS_TO = 0.45, 0.80  # of the duration
