@@ -4,7 +4,8 @@ Every host, in whatever language, must give what the file says: `values` and `va
 its `tolerance`, all else exactly. null stands for NaN in samples and outputs, and for an
 absent answer in what is expected. Samples and outputs are float32, all else float64.
 What was observed of a day is 0 or 1 for each grid point; groups are rows of channels.
-Reasons name channels in the order of the task.
+Reasons name channels in the order of the task. Of a window of sensors the first grid points
+of each channel are observed, as many as its `counts` say; scales are float32.
 
     python tests/vectors/make.py
 """
@@ -20,6 +21,7 @@ from typing import Any
 import day_cases
 import msgspec
 import numpy as np
+import sensor_cases
 
 from onwrist_runtime.decision import decide
 from onwrist_runtime.manifest import Task
@@ -57,6 +59,8 @@ def vectors() -> dict[str, Any]:
         "slots": day_cases.slots(),
         "nearest": day_cases.nearest_points(),
         "clock": day_cases.clocks(),
+        "sensors": sensor_cases.sensors(),
+        "live_decision": sensor_cases.decisions(),
     }
 
 
@@ -67,6 +71,8 @@ def replay(case: dict[str, Any]) -> dict[str, Any]:
         ("samples", _replay_resampling),
         ("task", _replay_decision),
         ("groups", day_cases.replay_slots),
+        ("live_task", sensor_cases.replay_decision),
+        ("counts", sensor_cases.replay_sensors),
         ("points", day_cases.replay_nearest),
     ):
         if field in case:

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 HOST = json.loads((FOLDER / "host.json").read_text(encoding="utf-8"))
 MAKE = runpy.run_path(str(FOLDER / "make.py"))
 PARTS = ("resampling", "decision", "minutes", "slots", "nearest", "clock")
+PARTS += ("sensors", "live_decision")
 CASES = [case for part in PARTS for case in HOST[part]]
 
 
@@ -59,3 +60,27 @@ def test_the_vectors_of_days_reach_every_way() -> None:
     observed = [case["expected"]["observed"] for case in HOST["minutes"]]
     assert sum(any(points) and not all(points) for points in observed) >= 6
     assert len({case["expected"]["clock"] for case in HOST["clock"]}) >= 4
+
+
+def test_the_vectors_of_sensors_reach_every_way() -> None:
+    results = [case["expected"] for case in HOST["sensors"]]
+    assert {sum(x["live"]) for x in results} == {0, 1, 2, 3}
+    assert {len(x["calibrated"]) for x in results} == {0, 1, 2}
+    reasons = " ".join(str(reason) for x in results for reason in x["reasons"].values())
+    for words in ("nothing was observed", "is below 0.50", "constant", "None"):
+        assert words in reasons
+    # Those that rounding every channel's share would judge otherwise.
+    otherwise = 0
+    for case in HOST["sensors"]:
+        for rows, live in zip(case["rows"].values(), case["expected"]["live"], strict=True):
+            shares = [case["counts"][row] / case["points"] for row in rows]
+            otherwise += live and sum(shares) / len(shares) < case["least"]
+    assert otherwise == 2
+    decided = " ".join(str(case["expected"]["reason"]) for case in HOST["live_decision"])
+    for words in (
+        "which wrist asks for",
+        "wrist and ankle ask for",
+        "chest alone",
+        "too little",
+    ):
+        assert words in decided
