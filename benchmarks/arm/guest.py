@@ -82,7 +82,8 @@ def engine_calls(
     """Count LiteRT's `Invoke` or ONNX Runtime's `run` alone, for each role."""
     regions = {}
     for role, inputs in fed.items():
-        graph = engines.open_engine(opened, engine, role=role.partition("-")[0])
+        sensor = opened.manifest.sensors[0] if role == "sense" else None
+        graph = engines.open_engine(opened, engine, role=role.partition("-")[0], sensor=sensor)
         for _ in range(WARM):
             graph.run(inputs)
         label = next(labels)

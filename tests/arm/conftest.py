@@ -18,7 +18,7 @@ from run_bundles import Arrays, part
 
 from onwrist import readers
 from onwrist.recording import Recording
-from onwrist.simulate import days, simulate
+from onwrist.simulate import body, days, simulate
 from onwrist_runtime import bundle as bundles
 
 
@@ -37,6 +37,7 @@ def recordings(
     """A folder for each bundle: a simulated wearer, and a real one where there is one."""
     folder = tmp_path_factory.mktemp("recordings")
     wrists, minutes = [simulate(seed=0)], [days(1, seed=1, seconds=True)]
+    bodies = [body(seed=0)]
     try:
         data = request.getfixturevalue("shared_data")
     except pytest.skip.Exception:
@@ -45,10 +46,16 @@ def recordings(
         wrists.append(_cut(data / "stress_predict_e4/S06.npz", None, 1200.0, 150.0))
         grid = data / "fitbit_furberg2016/fitbit_minute_grid.npz"
         minutes.append(_cut(grid, "2022484408", 3 * 86_400.0, 86_400.0))
+        trial = (
+            data
+            / "umafall/raw_format/UMAFall_Subject_01_ADL_Aplausing_1_2017-04-14_23-38-23.csv"
+        )
+        bodies.append(readers.read(trial))
     for path in BUNDLES.glob("*.onwrist"):
         (folder / path.stem).mkdir()
-        of_days = bundles.read(path).manifest.tokens is not None
-        for recording in minutes if of_days else wrists:
+        manifest = bundles.read(path).manifest
+        worn = bodies if manifest.fusion is not None else wrists
+        for recording in worn if manifest.tokens is None else minutes:
             readers.write_recording(recording, folder / path.stem)
     return folder
 

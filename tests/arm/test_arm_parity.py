@@ -72,9 +72,9 @@ def in_bytes(pair: Pair, engine: str) -> bool:
 
     The embedding of a window is means of integers, which ONNX Runtime takes in float: it is
     only close, but by much less than the 7e-4 that a single integer would change. That of a
-    day comes from float layers.
+    day, and of fused sensors, comes from float layers.
     """
-    if pair.output == EMBEDDING and pair.manifest.tokens is None:
+    if pair.output == EMBEDDING and not _between_layers(pair.manifest):
         stepped = pair.part == "step" or pair.part.endswith("streamed")
         return stepped or engine == "litert"
     return pair.output in EXACT or pair.output.endswith(TOLD)
@@ -83,13 +83,18 @@ def in_bytes(pair: Pair, engine: str) -> bool:
 def noisy(pair: Pair, engine: str) -> bool:
     """Whether the last bit of a float can decide on more than the last bits of an output.
 
-    Between the layers of a day floats are rounded to integers, and one may fall on the other
-    side. LiteRT's stress of a step takes the logarithm of deviations from the mean, which are
+    Between the layers of a day, or of fusion, floats are rounded to integers, and one may fall
+    on the other side. LiteRT's stress of a step takes the logarithm of deviations from the mean, which are
     nothing but the rounding of that mean where a channel hardly moves.
     """
-    if pair.manifest.tokens is not None:
+    if _between_layers(pair.manifest):
         return True
     return engine == "litert" and pair.part == "step" and pair.output == "stress"
+
+
+def _between_layers(manifest: Manifest) -> bool:
+    """Whether there is float arithmetic between layers of integers: attention."""
+    return manifest.tokens is not None or manifest.fusion is not None
 
 
 @every_machine

@@ -1,7 +1,9 @@
-"""Two minutes of a simulated wrist, or three days, through the bundle: table and figure.
+"""A simulated wrist, body or three days through the bundle: table and figure.
 
-In the two minutes the truth is known, ppg drops out for 20 seconds and the thermometer dies;
-latency is measured too. The days, for a bundle of days, have the gaps of a worn tracker.
+In two minutes of a wrist the truth is known, ppg drops out for 20 seconds and the thermometer
+dies; latency is measured too. The body, for a bundle of several sensors, loses one of them and
+the figure shows what the model restores. The days, for a bundle of days, have the gaps of a
+worn tracker.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from onwrist.bench.machine import processor_name
 from onwrist.commands import days, options, output
 from onwrist.days import days_of
 from onwrist.recording import Recording
+from onwrist.simulate import body, simulate
 from onwrist.simulate import days as simulate_days
-from onwrist.simulate import simulate
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
 from onwrist_runtime.signals import resample
@@ -50,6 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     model = onwrist.load(arguments.bundle, arguments.engine)
     if model.manifest.tokens is not None:
         return _run_days(model, arguments)
+    if model.manifest.fusion is not None:
+        return _run_body(model, arguments)
     recording = simulate(seed=arguments.seed)
     predictions = list(model.predict_recording(recording.signals))
     plots.save(arguments.output, recording, predictions, model.manifest)
@@ -94,6 +98,24 @@ def _run_days(model: Model, arguments: argparse.Namespace) -> int:
         f"{model.engine.name}: the tracker charges, stays off some nights, loses the pulse"
     )
     days.print_days(found, model.manifest)
+    print(f"figure: {arguments.output}")
+    return 0
+
+
+def _run_body(model: Model, arguments: argparse.Namespace) -> int:
+    recording = body(seed=arguments.seed)
+    impute = model.manifest.imputes or None
+    predictions = list(model.predict_recording(recording.signals, impute=impute))
+    plots.save(arguments.output, recording, predictions, model.manifest)
+    if arguments.json:
+        made = [output.as_json(x, model.manifest) for x in predictions]
+        output.print_json({"predictions": made, "figure": str(arguments.output)})
+        return 0
+    print(
+        f"{recording.end - recording.start:.0f} s of a simulated body through {model.name} "
+        f"{model.version} in {model.engine.name}: it stands, walks, loses a sensor, lies down"
+    )
+    output.print_predictions(predictions, model.manifest, recording.start)
     print(f"figure: {arguments.output}")
     return 0
 
