@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from onwrist.cli import run
 from onwrist_export.commands import (
+    calibrate,
     check,
     data,
     pack,
@@ -27,6 +28,7 @@ COMMANDS = {
     "quantize": quantize,
     "check": check,
     "pack": pack,
+    "calibrate": calibrate,
 }
 
 

@@ -14,6 +14,8 @@ from onwrist_export.quantization.parity import Parity
 from onwrist_runtime.manifest import Role, Task
 
 CONFIGURATION = "## Configuration"
+INTEGERS = "## INT8"
+MAKING = "## How it was made"
 CAVEAT = (
     "- Not a medical device. Nothing here diagnoses, treats or monitors a condition.\n"
     "- Another sensor differs in wavelength, polarity, units and the vendor's filtering: check "
@@ -39,7 +41,8 @@ def write(
     if found:
         parts.append(_results(found, source))
     caveats = CAVEAT + (source.config.caveats if source.config else "")
-    parts += ["## Before you trust it\n\n" + caveats, _quantization(source, parities), *notes]
+    gelu = source.encoder.activation == "gelu"
+    parts += ["## Before you trust it\n\n" + caveats, quantization(parities, gelu), *notes]
     if source.config:
         parts.append(configuration(source.config))
     return "\n".join(part.rstrip() + "\n" for part in parts)
@@ -94,7 +97,7 @@ def _task(task: Task, source: Source) -> str:
 
 
 def _making(source: Source, found: Results | None) -> str:
-    text = "## How it was made\n\n"
+    text = f"{MAKING}\n\n"
     if source.commands:
         text += "```\n" + "\n".join(source.commands) + "\n```\n\n"
     if source.config and source.kind != "official":
@@ -158,10 +161,10 @@ def _known(source: Source) -> str:
     )
 
 
-def _quantization(source: Source, parities: Mapping[Role, Parity]) -> str:
-    gelu = source.encoder.activation == "gelu"
+def quantization(parities: Mapping[str, Parity], gelu: bool) -> str:
+    """How the files compare; `gelu` where the encoder needs one."""
     lacks = "TFLite-Micro has no GELU, which this encoder needs. " if gelu else ""
-    text = f"## INT8\n\n{lacks}{engines(parities)}"
+    text = f"{INTEGERS}\n\n{lacks}{engines(parities)}"
     for role, parity in parities.items():
         what = "" if len(parities) == 1 else f"### {role.capitalize()} graph\n\n"
         text += f"\n{what}{tables.parity(parity)}"

@@ -1,0 +1,1 @@
+"""What a bundle's confidence means for just the sensors that are there."""
