@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from onwrist_runtime.manifest import (
     AFTER,
     BEFORE,
-    CARD_FILE,
     CLOCK,
     EMBEDDING,
     ENCODED,
     IMPUTED,
     LIVE,
     NEXT_STATE,
-    PARITY_FILE,
     PRESENT,
     SCALE,
     SENSED,
@@ -31,10 +29,10 @@ from onwrist_runtime.manifest import (
     Baseline,
     Channel,
     Manifest,
-    Role,
     Stage,
     Task,
 )
+from onwrist_runtime.manifest_graphs import check_graphs
 from onwrist_runtime.manifest_plausible import check_plausible
 from onwrist_runtime.manifest_rules import (
     NAME,
@@ -47,7 +45,6 @@ from onwrist_runtime.manifest_rules import (
 )
 from onwrist_runtime.manifest_sensors import check_availability, check_fusion
 from onwrist_runtime.manifest_tokens import check_tokens
-from onwrist_runtime.strict_zip import FILE_NAME
 
 MOST = 256  # channels, stages, tasks, graphs
 LARGEST_WINDOW = 2**24  # numbers
@@ -62,7 +59,6 @@ RESERVED = frozenset(
 )
 
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,63}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def check(manifest: Manifest) -> None:
@@ -86,8 +82,7 @@ def check(manifest: Manifest) -> None:
     check_plausible(manifest.plausible, sensors)
     check_availability(manifest)
     check_fusion(manifest)
-    _check_roles(manifest)
-    _check_files(manifest)
+    check_graphs(manifest)
     _check_golden(manifest)
 
 
@@ -234,54 +229,6 @@ def check_baseline(baseline: Baseline, most: int) -> None:
         0 < baseline.samples <= most,
         f"baseline: samples must be from 1 to the {most} of a window, not {baseline.samples}",
     )
-
-
-def _check_roles(manifest: Manifest) -> None:
-    """The graphs are those that the manifest asks for, in each format."""
-    tokens, fusion = manifest.tokens is not None, manifest.fusion is not None
-    roles: dict[Role, tuple[str, bool, str]] = {
-        "window": (
-            "of a window",
-            not (tokens or fusion),
-            "neither `tokens` nor `fusion` is given",
-        ),
-        "step": ("of a step", manifest.step is not None, "`step` describes them"),
-        "embed": ("that embed", tokens, "`tokens` is given"),
-        "encode": ("that encode", tokens, "`tokens` is given"),
-        "sense": ("that sense", fusion, "`fusion` is given"),
-        "fuse": ("that fuse", fusion, "`fusion` is given"),
-        "decode": (
-            "that decode",
-            manifest.imputes,
-            "`tokens.interpolated` is given or `fusion` restores",
-        ),
-    }
-    for role, (what, asked, when) in roles.items():
-        formats = {graph.format for graph in manifest.graphs if graph.role == role}
-        demand(bool(formats) == asked, f"there must be graphs {what} if and only if {when}")
-        lacking = {graph.format for graph in manifest.graphs} - formats
-        demand(
-            not (tokens or fusion) or not asked or not lacking,
-            f"there are graphs of {' and '.join(sorted(lacking))}, but none {what}",
-        )
-
-
-def _check_files(manifest: Manifest) -> None:
-    kinds = [(g.role, g.format, g.activations, g.sensor) for g in manifest.graphs]
-    demand(len(set(kinds)) == len(kinds), f"two graphs are of the same kind: {kinds}")
-    named = [graph.file for graph in manifest.graphs]
-    named += [manifest.golden.file, PARITY_FILE, CARD_FILE]
-    for name in named:
-        pattern("a file's name", name, FILE_NAME)
-    unique("file", named)
-    demand("manifest.json" not in named, "it cannot name itself as a member")
-    absent = sorted(set(named) - set(manifest.members))
-    demand(not absent, f"members lists no {', '.join(absent)}")
-    idle = sorted(set(manifest.members) - set(named))
-    demand(not idle, f"nothing refers to the member {', '.join(map(repr, idle))}")
-    for name, member in manifest.members.items():
-        demand(member.bytes >= 0, f"member {name!r}: {member.bytes} is no size")
-        pattern(f"member {name!r}: sha256", member.sha256, _SHA256)
 
 
 def _check_golden(manifest: Manifest) -> None:

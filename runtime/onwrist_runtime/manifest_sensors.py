@@ -62,18 +62,8 @@ def _check_pattern(where: str, pattern: Pattern, tasks: Sequence[str]) -> None:
 
 
 def check_fusion(manifest: Manifest) -> None:
-    """Raise BundleError unless `fusion` fits the manifest, and each graph of a sensor it."""
+    """Raise BundleError unless `fusion` fits the manifest."""
     fusion, sensors = manifest.fusion, manifest.sensors
-    for graph in manifest.graphs:
-        demand(
-            (graph.role == "sense") == (graph.sensor is not None),
-            f"{graph.file!r}: a graph has a sensor if and only if its role is 'sense'",
-        )
-        demand(
-            graph.sensor is None or graph.sensor in sensors,
-            f"{graph.file!r} is of the sensor {graph.sensor!r}, but the sensors are "
-            + ", ".join(sensors),
-        )
     if fusion is None:
         demand(not manifest.plausible, "`plausible` is for a bundle with fusion only")
         return
@@ -88,14 +78,6 @@ def check_fusion(manifest: Manifest) -> None:
         f"fusion: there must be tokens of a width above 0, and {len(sensors)} sensors at most "
         f"{LARGEST_SENSED} numbers, not {fusion.tokens} tokens of {fusion.width} each",
     )
-    senses = {(g.format, g.activations, g.sensor) for g in manifest.graphs if g.role == "sense"}
-    for kind in {(form, activations) for form, activations, _ in senses}:
-        lacking = [sensor for sensor in sensors if (*kind, sensor) not in senses]
-        demand(
-            not lacking,
-            f"there are {kind[0]} graphs with {kind[1]} activations that sense, but none of "
-            + ", ".join(lacking),
-        )
 
 
 def _named(names: Sequence[str] | dict[str, float]) -> str:
