@@ -12,6 +12,7 @@ from onwrist_export.commands.options import add_output, add_threads, command_lin
 from onwrist_export.packing import steps
 from onwrist_export.packing.artifact import Source
 from onwrist_export.packing.day_source import DaySource
+from onwrist_export.packing.fusion_source import FusionSource
 
 SUFFIX = ".onwrist"
 
@@ -34,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LAYER",
-        help="keep a layer in float, stage3.conv2 or encode.blocks.0.up; may be repeated",
+        help="keep a layer in float, stage3.conv2, encode.blocks.0.up or "
+        "sense.wrist.stage3.conv2; may be repeated",
     )
     parser.add_argument(
         "--step",
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     return finish(arguments, result, f"wrote {output}; calibrated on {source.calibration}")
 
 
-def _quantize(arguments: argparse.Namespace, folder: Path) -> Source | DaySource:
+def _quantize(arguments: argparse.Namespace, folder: Path) -> Source | DaySource | FusionSource:
     return steps.quantize_checkpoint(
         arguments.checkpoint,
         folder,

@@ -127,10 +127,10 @@ def tuning(rows: Sequence[TuningRow]) -> str:
 
 def parity(found: Parity) -> str:
     """Float against INT8 by condition, engines against each other, and the worst layer."""
-    tasks = list(dict.fromkeys(t.task for c in found.conditions for t in c.tasks))
+    tasks = list(dict.fromkeys((t.task, t.metric) for c in found.conditions for t in c.tasks))
     rows = []
     for condition in found.conditions:
-        by_name = {task.task: task for task in condition.tasks}
+        by_name = {(task.task, task.metric): task for task in condition.tasks}
         cells = (
             f"{by_name[t].fp32:.3f} / {by_name[t].int8:.3f}, flips {by_name[t].flips:.1%}"
             if t in by_name
@@ -146,8 +146,7 @@ def parity(found: Parity) -> str:
             ]
         )
     header = ["windows", "SQNR (dB)", "centred cosine (5th percentile)"]
-    metrics = {t.task: t.metric for c in found.conditions for t in c.tasks}
-    text = markdown([*header, *(f"{t}, {metrics[t]}: float / INT8" for t in tasks)], rows)
+    text = markdown([*header, *(f"{t}, {m}: float / INT8" for t, m in tasks)], rows)
     agreement = markdown(
         ["engine", "int8 outputs equal", "most off", "same int8 input"],
         (
@@ -159,7 +158,7 @@ def parity(found: Parity) -> str:
         text = ""
     if found.imputations:
         text += markdown(
-            ["imputed channel", "hidden minutes", "mean absolute error: float / INT8"],
+            ["imputed channel", "hidden grid points", "mean absolute error: float / INT8"],
             (
                 [i.channel, str(i.minutes), f"{i.fp32:.4g} / {i.int8:.4g}"]
                 for i in found.imputations

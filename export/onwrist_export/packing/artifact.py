@@ -3,7 +3,7 @@
 checkpoint.*       the float weights, copied; checkpoint-step.* those of the step
 source.json        `Source`: what the manifest and the card will say
 model.*, step.*    the float graph and the three quantized files
-parity.json        `Parity` by role, once checked
+parity.json        `Parity` by graph, once checked
 results.json       `Results`, once checked on labelled recordings
 """
 
@@ -241,6 +241,18 @@ def write_record(path: Path, record: object) -> None:
     """A record as JSON, written beside and moved into place."""
     with written_beside(path) as beside:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+def kind(folder: Path) -> str | None:
+    """What kind of model `folder` holds; None where whoever reads it will say what is wrong."""
+    try:
+        return msgspec.json.decode((folder / SOURCE).read_bytes(), type=_Kind).kind
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def read_source(folder: Path) -> Source:

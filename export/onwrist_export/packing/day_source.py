@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from onwrist_export.days.config import DayConfig
-from onwrist_export.packing.artifact import SOURCE
+from onwrist_export.packing.artifact import SOURCE, kind
 from onwrist_runtime.errors import InputError
 
 
@@ -34,16 +34,9 @@ class DaySource:
     excluded: list[str]
 
 
-class _Kind(msgspec.Struct):
-    kind: str
-
-
 def is_day(folder: Path) -> bool:
     """Whether `folder` holds a quantized day model."""
-    try:
-        return msgspec.json.decode((folder / SOURCE).read_bytes(), type=_Kind).kind == "day"
-    except (OSError, msgspec.DecodeError):
-        return False  # whoever reads it will say what is wrong
+    return kind(folder) == "day"
 
 
 def read(folder: Path) -> DaySource:

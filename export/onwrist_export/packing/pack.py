@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -39,6 +40,8 @@ from onwrist_runtime.manifest import (
     Step,
     Task,
 )
+
+Name = TypeVar("Name", bound=str)  # of a graph: its role, or how its files begin
 
 GOLDEN_FILE = "golden.safetensors"
 GOLDEN_AS_THEY_ARE = 6
@@ -154,20 +157,20 @@ def pack(
     bundle.write(path, manifest, members)
 
 
-def graph_files(roles: Iterable[Role]) -> tuple[Graph, ...]:
-    """The files of each graph, as the manifest lists them."""
+def graph_files(roles: Iterable[Role], sensor: str | None = None) -> tuple[Graph, ...]:
+    """The files of each graph, as the manifest lists them; of one `sensor`'s if it has one."""
     return tuple(
-        Graph(file=name, format=form, activations=integers, role=role)
+        Graph(file=name, format=form, activations=integers, role=role, sensor=sensor)
         for role in roles
         for name, form, integers in (
-            (file_names(role)["u8"], "onnx", "u8"),
-            (file_names(role)["s8"], "onnx", "s8"),
-            (file_names(role)["tflite"], "tflite", "s8"),
+            (file_names(role, sensor)["u8"], "onnx", "u8"),
+            (file_names(role, sensor)["s8"], "onnx", "s8"),
+            (file_names(role, sensor)["tflite"], "tflite", "s8"),
         )
     )
 
 
-def hashes(models: Mapping[Role, QuantizedModel]) -> dict[str, str]:
+def hashes(models: Mapping[Name, QuantizedModel]) -> dict[str, str]:
     """SHA-256 of every model file by name."""
     return {name: each for model in models.values() for name, each in model.hashes.items()}
 
@@ -272,9 +275,9 @@ def allowed(
 
 
 def require_checked(
-    models: Mapping[Role, QuantizedModel],
-    parities: Mapping[Role, Parity],
-    excludable: Collection[Role] = (),
+    models: Mapping[Name, QuantizedModel],
+    parities: Mapping[Name, Parity],
+    excludable: Collection[Name] = (),
 ) -> None:
     """Raise ParityError if a limit is broken, or the files are not the ones checked.
 

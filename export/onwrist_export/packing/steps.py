@@ -18,13 +18,22 @@ from onwrist.recording import Recording
 from onwrist.simulate import simulate
 from onwrist_export.config import Config, Window
 from onwrist_export.days import store as day_store
+from onwrist_export.fusion import store as fusion_store
 from onwrist_export.judging import results
 from onwrist_export.judging.evaluate import engine_predictor
 from onwrist_export.judging.results import Results
 from onwrist_export.learning import store
-from onwrist_export.packing import artifact, card, day_source, day_steps
+from onwrist_export.packing import (
+    artifact,
+    card,
+    day_source,
+    day_steps,
+    fusion_source,
+    fusion_steps,
+)
 from onwrist_export.packing.artifact import Source
 from onwrist_export.packing.day_source import DaySource
+from onwrist_export.packing.fusion_source import FusionSource
 from onwrist_export.packing.pack import hashes, pack
 from onwrist_export.packing.trials import Parities, pack_tried
 from onwrist_export.quantization.check import check, runner, sample
@@ -62,7 +71,7 @@ def quantize_checkpoint(
     seconds: float | None,
     command: str,
     step: Path | None = None,
-) -> Source | DaySource:
+) -> Source | DaySource | FusionSource:
     """Quantize a checkpoint into `folder`, its scales chosen on recordings or simulation.
 
     `step` is the checkpoint of its causal form, which becomes the step graph.
@@ -82,6 +91,20 @@ def quantize_checkpoint(
                 "--rate and --seconds"
             )
         return day_steps.quantize_checkpoint(checkpoint, folder, recordings, exclude, command)
+    if kind == fusion_store.ENCODED:
+        raise InputError(
+            f"{checkpoint} holds encoders of several sensors that nothing fuses yet: quantize "
+            f"what `onwrist-export train --encoder {checkpoint}` makes of it"
+        )
+    if kind == fusion_store.FINISHED:
+        if step is not None or rate is not None or seconds is not None:
+            raise InputError(
+                f"{checkpoint} is a model of several sensors, whose window it knows and which "
+                "has no step graph: leave out --step, --rate and --seconds"
+            )
+        return fusion_steps.quantize_checkpoint(
+            checkpoint, folder, recordings, exclude, command
+        )
     graph, source = artifact.open_checkpoint(checkpoint, rate, seconds)
     causal = None if step is None else artifact.open_step(step, source)
     windows, words = _calibration(source, artifact.layout(source), recordings)
@@ -109,13 +132,17 @@ def quantize_checkpoint(
     return source
 
 
-def check_folder(folder: Path, recordings: Path | None, say: Say) -> dict[Role, Parity]:
+def check_folder(
+    folder: Path, recordings: Path | None, say: Say
+) -> dict[Role, Parity] | dict[str, Parity]:
     """Compare float and INT8 and all files; on recordings of a trained model, judge it too.
 
     Writes `parity.json`, and `results.json` for a trained model with recordings.
     """
     if day_source.is_day(folder):
         return day_steps.check_folder(folder, recordings, say)
+    if fusion_source.is_fusion(folder):
+        return fusion_steps.check_folder(folder, recordings, say)
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}
     config = artifact.layout(source)
@@ -177,6 +204,9 @@ def pack_folder(
     """
     if day_source.is_day(folder):
         day_steps.pack_folder(folder, path, notes, elsewhere)
+        return
+    if fusion_source.is_fusion(folder):
+        fusion_steps.pack_folder(folder, path, notes, elsewhere)
         return
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import safetensors.numpy
+from numpy.typing import NDArray
 
+from onwrist_export.packing.fusion_bundle import outputs
 from onwrist_export.quantization import flatbuffer
-from onwrist_export.quantization.check import activations, agreement, stage_outputs
+from onwrist_export.quantization.check import activations, agreement, onnx_run, stage_outputs
 from onwrist_export.quantization.day import Days, Run
 from onwrist_export.quantization.day_check import recorded_calls
 from onwrist_export.quantization.day_engines import EXACT, Calls, Outputs, quantized, run_calls
@@ -27,15 +30,16 @@ from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.network import ENCODER_INPUT
 from onwrist_export.quantization.parity import OFF_ROUNDING_OTHERWISE, Agreement, Parity, Trial
 from onwrist_export.quantization.qdq import QUANTIZED
-from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_export.quantization.quantize import QuantizedModel, file_names, graph_name
 from onwrist_export.quantization.stepwise import carried
+from onwrist_export.windows.grids import Windows
 from onwrist_runtime import bundle
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import EngineError
-from onwrist_runtime.manifest import ENCODED, STATE, Manifest, Role
+from onwrist_runtime.manifest import ENCODED, STATE, Manifest
 from onwrist_runtime.verify import golden_scales
 
-Parities = Mapping[Role, Parity]
+Parities = Mapping[str, Parity]  # by the name of a graph
 
 
 def pack_tried(
@@ -58,13 +62,13 @@ def pack_tried(
             opened = bundle.read(draft)
         found = [try_bundle(opened, engine, python) for engine, python in pythons.items()]
         parities = {
-            role: replace(parity, trials=tuple(t for trials in found for t in trials[role]))
-            for role, parity in parities.items()
+            name: replace(parity, trials=tuple(t for trials in found for t in trials[name]))
+            for name, parity in parities.items()
         }
     write(path, parities)
 
 
-def try_bundle(opened: Bundle, engine: str, python: str) -> dict[Role, tuple[Trial, ...]]:
+def try_bundle(opened: Bundle, engine: str, python: str) -> dict[str, tuple[Trial, ...]]:
     """Each TFLite file in an engine of another environment; alone by size where it must be.
 
     Raises
@@ -75,28 +79,43 @@ def try_bundle(opened: Bundle, engine: str, python: str) -> dict[Role, tuple[Tri
     number = version(python, engine)
     calls = golden_calls(opened)
     return {
-        role: tuple(
-            _Case(role, model, opened.manifest, calls[role]).trials(engine, number, python)
-        )
-        for role, model in models(opened).items()
+        name: tuple(_Case(model, opened.manifest, calls[name]).trials(engine, number, python))
+        for name, model in models(opened).items()
     }
 
 
-def models(opened: Bundle) -> dict[Role, QuantizedModel]:
-    """The graphs of a bundle, without the files that no trial needs."""
-    found: dict[Role, QuantizedModel] = {}
-    for role in dict.fromkeys(graph.role for graph in opened.manifest.graphs):
-        names, none = file_names(role), onnx.ModelProto()
+def models(opened: Bundle) -> dict[str, QuantizedModel]:
+    """The graphs of a bundle by name, without the files that no trial needs.
+
+    A graph is called by its role, of a sensor by how its files begin.
+    """
+    found: dict[str, QuantizedModel] = {}
+    for role, sensor in dict.fromkeys((g.role, g.sensor) for g in opened.manifest.graphs):
+        names, none = file_names(role, sensor), onnx.ModelProto()
         s8 = onnx.load_from_string(opened.members[names["s8"]])
-        found[role] = QuantizedModel(role, none, none, s8, opened.members[names["tflite"]])
+        name = role if sensor is None else graph_name(role, sensor)
+        content = opened.members[names["tflite"]]
+        found[name] = QuantizedModel(role, none, none, s8, content, sensor)
     return found
 
 
-def golden_calls(opened: Bundle) -> dict[Role, Calls]:
-    """What each graph is given on the way of the golden windows and steps."""
+def golden_calls(opened: Bundle) -> dict[str, Calls]:
+    """What each graph, by name, is given on the way of the golden windows and steps."""
     manifest = opened.manifest
     golden = safetensors.numpy.load(opened.members[manifest.golden.file])
-    found: dict[Role, Calls] = {}
+    found: dict[str, Calls] = {}
+    if manifest.fusion is not None:
+        graphs = models(opened)
+        found = {name: [] for name in graphs}
+        runs = {
+            name: _recorded(onnx_run(model.s8), found[name]) for name, model in graphs.items()
+        }
+        count = manifest.golden.windows
+        windows = Windows(
+            golden["values"], golden["observed"] > 0, np.zeros(count), np.full(count, ""), {}
+        )
+        outputs(manifest, windows, runs)
+        return found
     if manifest.tokens is None:
         for role in ("window",) if manifest.step is None else ("window", "step"):
             part = "step/" if role == "step" else ""
@@ -124,6 +143,14 @@ def golden_calls(opened: Bundle) -> dict[Role, Calls]:
     return found
 
 
+def _recorded(run: Run, calls: Calls) -> Run:
+    def recorded(inputs: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[Any]]:
+        calls.append((inputs, None))
+        return run(inputs)
+
+    return recorded
+
+
 @dataclass(frozen=True, eq=False)
 class _Case:
     """One graph and its golden calls.
@@ -131,23 +158,33 @@ class _Case:
     Attributes
     ----------
     tensors : the int8 outputs of all layers.
-    judged : those that the limit is for: of a day all, else what each stage ends with.
+    judged : those that the limit is for: of linear layers all, of an encoder of windows what
+        each stage ends with.
+    exact : what must be the same in every engine.
     """
 
-    role: Role
     model: QuantizedModel
     manifest: Manifest
     calls: Calls
 
     @cached_property
     def tensors(self) -> list[str]:
-        day = self.manifest.tokens is not None
-        return quantized(self.model) if day else activations(self.model, QUANTIZED)
+        return quantized(self.model) if self.linear else activations(self.model, QUANTIZED)
 
     @cached_property
     def judged(self) -> list[str]:
-        day = self.manifest.tokens is not None
-        return self.tensors if day else stage_outputs(self.tensors)
+        return self.tensors if self.linear else stage_outputs(self.tensors)
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is of linear layers, and not of stages."""
+        return self.model.role not in ("window", "step", "sense")
+
+    @property
+    def exact(self) -> str:
+        if not self.linear:
+            return ENCODER_INPUT + QUANTIZED
+        return self.tensors[0] if self.manifest.tokens is None else EXACT
 
     def trials(self, engine: str, number: str, python: str) -> Iterator[Trial]:
         whole = self._trial("", self.model.tflite, engine, number, python)
@@ -162,7 +199,7 @@ class _Case:
 
     def _trial(self, size: str, content: bytes, engine: str, number: str, python: str) -> Trial:
         said = Trial(
-            file=file_names(self.role)["tflite"],
+            file=self.model.names["tflite"],
             size=size,
             engine=engine,
             version=number,
@@ -186,9 +223,9 @@ class _Case:
             return replace(said, reason=str(error))
         ends = f"{said.file} in {engine} {number}", "LiteRT", False
         runs = self._outputs(LiteRT(exposed).run, calls), found
-        exact = ENCODER_INPUT + QUANTIZED if self.manifest.tokens is None else EXACT
-        everywhere = agreement(*ends, self.tensors, *runs, exact)
-        reason = self._off(everywhere, judged := agreement(*ends, self.judged, *runs, exact))
+        everywhere = agreement(*ends, self.tensors, *runs, self.exact)
+        judged = agreement(*ends, self.judged, *runs, self.exact)
+        reason = self._off(everywhere, judged)
         return replace(
             said,
             claimed=not reason,
@@ -199,7 +236,7 @@ class _Case:
         )
 
     def _outputs(self, run: Run, calls: Calls) -> list[Outputs]:
-        names = {*self.tensors, ENCODED} if self.manifest.tokens is not None else set()
+        names = {*self.tensors, ENCODED} if self.linear else set()
         return run_calls(carried(run, self.model.s8), calls, lambda name: name in names)
 
     def _off(self, everywhere: Agreement, judged: Agreement) -> str:

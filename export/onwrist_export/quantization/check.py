@@ -23,7 +23,7 @@ from onwrist_export.quantization.parity import (
     TaskParity,
 )
 from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
-from onwrist_export.quantization.quantize import QuantizedModel, file_names
+from onwrist_export.quantization.quantize import QuantizedModel
 from onwrist_export.quantization.stepwise import stepwise
 from onwrist_export.windows.grids import Run, Windows, run_all
 from onwrist_export.windows.masks import drop_spans
@@ -74,7 +74,7 @@ def check(
         layers=layers,
         worst_layer=max(layers, key=lambda layer: layer.added).name,
         agreements=tuple(compare_files(model, few)),
-        unchecked=() if has_vnni() else (file_names(model.role)["u8"],),
+        unchecked=() if has_vnni() else (model.names["u8"],),
     )
 
 
@@ -193,7 +193,8 @@ def answerable(task: Task, windows: Windows, channels: Sequence[str]) -> NDArray
 def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]:
     """SQNR of every quantized layer, and the noise it has beyond its noisiest input."""
     names = [t.removesuffix(DEQUANTIZED) for t in activations(model, DEQUANTIZED)]
-    names = [n for n in names if n.startswith("stage") or n == network.ENCODER_INPUT]
+    kinds = ("stage", network.SUMMARY)
+    names = [n for n in names if n.startswith(kinds) or n == network.ENCODER_INPUT]
     quantized = network.expose(model.s8, [n + DEQUANTIZED for n in names])
     fp32 = run_all(runner(model, onnx_run(network.expose(model.fp32, names))), windows)
     int8 = run_all(runner(model, onnx_run(quantized)), windows)
@@ -212,7 +213,7 @@ def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]
             added=noise[name] - max((noise[source] for source in inputs(name)), default=0.0),
         )
         for name in names
-        if name != network.ENCODER_INPUT
+        if name not in (network.ENCODER_INPUT, f"{network.SUMMARY}.input")
     )
 
 
@@ -233,7 +234,7 @@ def activations(model: QuantizedModel, suffix: str) -> list[str]:
         n.output[0].removesuffix(QUANTIZED) + suffix
         for n in model.s8.graph.node
         if n.op_type == "QuantizeLinear"
-        and n.output[0].startswith(("stage", network.ENCODER_INPUT))
+        and n.output[0].startswith(("stage", network.SUMMARY, network.ENCODER_INPUT))
     ]
 
 
@@ -244,7 +245,7 @@ def stage_outputs(tensors: Sequence[str]) -> list[str]:
 
 def compare_files(model: QuantizedModel, windows: Sequence[Windows]) -> Iterator[Agreement]:
     """Each file in each engine against the s8 file in ONNX Runtime."""
-    files = file_names(model.role)
+    files = model.names
     tensors = activations(model, QUANTIZED)
     exposed = flatbuffer.expose(model.tflite, tensors)
     signed = runner(model, onnx_run(network.expose(model.s8, tensors)))
@@ -298,7 +299,7 @@ def agreement(
             if tensor not in tensors:
                 continue
             if other.ndim == 4:  # (W, 1, L, C) of TFLite
-                other = other[:, 0].transpose(0, 2, 1)
+                other = other[:, 0].transpose(0, 2, 1).reshape(value.shape)
             difference = np.abs(other - shift - value)
             differing += int((difference > 0).sum())
             total += difference.size

@@ -114,7 +114,7 @@ def quantize(
     made: dict[Role, QuantizedModel] = {}
     for role, model in fp32.items():
         kept = {n.removeprefix(f"{role}.") for n in exclude if n.startswith(f"{role}.")}
-        u8 = _insert(model, choose_scales(model, ranges[role], exact=role == "embed"), kept)
+        u8 = insert(model, choose_scales(model, ranges[role], exact=f"embed{INPUT}"), kept)
         s8, sizes = to_signed(u8), manifest.sizes(role)
         made[role] = QuantizedModel(
             role=role,
@@ -135,6 +135,7 @@ def export(graph: DayGraph, size: int) -> ModelProto:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     renamed: dict[str, str] = {}
+    waiting = list(graph.quantized)  # in the order of `forward`
 
     def call(node: NodeProto, name: str) -> str:
         node.name = renamed[node.output[0]] = name
@@ -144,6 +145,9 @@ def export(graph: DayGraph, size: int) -> ModelProto:
         layer = node.input[1].removesuffix(".weight") if node.op_type == "Gemm" else ""
         if layer not in graph.quantized:
             continue
+        if layer not in waiting:  # of equal weights the exporter keeps one: go by the order
+            layer = waiting[0]
+        waiting.remove(layer)
         last, before, moves = call(node, layer), node.input[0], 0
         while writers[before].op_type in MOVING:
             moves += 1
@@ -250,20 +254,19 @@ def calibrate(
 
 
 def choose_scales(
-    model: ModelProto, ranges: Mapping[str, tuple[float, float]], exact: bool = False
+    model: ModelProto, ranges: Mapping[str, tuple[float, float]], exact: str
 ) -> dict[str, tuple[np.float32, int]]:
     """Scale and signed zero point of every tensor that is quantized.
 
     Parameters
     ----------
-    exact : scales of what layers read are powers of two, so that engines round all of it
-        alike.
+    exact : a tensor whose scale is a power of two, so that engines round all of it alike.
     """
     scales = {}
     for name, (low, high) in ranges.items():
         low, high = min(low, 0.0), max(high, 0.0)
         scales[name] = qdq.affine(low, high - low)
-        if exact and name.endswith(INPUT):
+        if name == exact:
             power = 2.0 ** np.ceil(np.log2(scales[name][0]))
             scales[name] = qdq.affine(low, high - low, power)
     for node in model.graph.node:
@@ -276,9 +279,10 @@ def _named(node: NodeProto) -> bool:
     return node.name == node.output[0]
 
 
-def _insert(
+def insert(
     model: ModelProto, scales: Mapping[str, tuple[np.float32, int]], exclude: set[str]
 ) -> ModelProto:
+    """Quantize the linear layers but for those that are excluded."""
     layers = {
         node.name
         for node in model.graph.node

@@ -6,8 +6,9 @@ files and engines on the inputs that each graph gets there. `parity` says what m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from onwrist_export.quantization.check import centred_cosine, onnx_run, sqnr
 from onwrist_export.quantization.day import INPUT, MOVING, Days, Run, chained, sources
 from onwrist_export.quantization.day_engines import (
     Calls,
+    Outputs,
     agreements,
     int8_tensors,
     run_calls,
@@ -67,9 +69,8 @@ def check_days(
     )
     found: dict[Role, Parity] = {}
     for role, model in models.items():
-        layers = _layers(
-            role, model, recorded_calls(role, models, manifest, days.sample(LAYER_DAYS))
-        )
+        calls = recorded_calls(role, models, manifest, days.sample(LAYER_DAYS))
+        layers = compare_layers(role, model, partial(run_calls, calls=calls))
         few = recorded_calls(role, models, manifest, days.sample(AGREEMENT_DAYS))
         found[role] = Parity(
             files=model.hashes,
@@ -77,7 +78,7 @@ def check_days(
             conditions=conditions if role == "encode" else (),
             layers=layers,
             worst_layer=max(layers, key=lambda layer: layer.added).name,
-            agreements=tuple(agreements(role, model, few)),
+            agreements=tuple(agreements(model, few)),
             unchecked=() if has_vnni() else (file_names(role)["u8"],),
         )
     if "decode" in models:
@@ -173,12 +174,20 @@ def recorded_calls(role: Role, models: Models, manifest: Manifest, days: Days) -
     return calls
 
 
-def _layers(role: Role, model: QuantizedModel, calls: Calls) -> tuple[Layer, ...]:
-    """SQNR of what every layer gives, and the noise it has beyond what it reads."""
+def compare_layers(
+    role: Role, model: QuantizedModel, run_on: Callable[..., list[Outputs]]
+) -> tuple[Layer, ...]:
+    """SQNR of what every layer gives, and the noise it has beyond what it reads.
+
+    Parameters
+    ----------
+    run_on : the outputs of calls, but for rows that stand for nothing, of what runs a graph
+        and whether rows are of tokens by name of the output.
+    """
     names = [n for n in sources(model.fp32) if n + DEQUANTIZED in int8_tensors(model)]
-    fp32 = run_calls(onnx_run(network.expose(model.fp32, names)), calls, lambda n: n in names)
     told = [n + DEQUANTIZED for n in names]
-    int8 = run_calls(onnx_run(network.expose(model.s8, told)), calls, lambda n: n in told)
+    fp32 = run_on(onnx_run(network.expose(model.fp32, names)), rows_of=lambda n: n in names)
+    int8 = run_on(onnx_run(network.expose(model.s8, told)), rows_of=lambda n: n in told)
     ratio = {
         name: sqnr(
             np.concatenate([out[name].ravel() for out in fp32]),

@@ -19,8 +19,8 @@ from onwrist_export.quantization.day import INPUT, MOVING, Run
 from onwrist_export.quantization.litert import Kernels, LiteRT
 from onwrist_export.quantization.parity import Agreement
 from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
-from onwrist_export.quantization.quantize import QuantizedModel, file_names
-from onwrist_runtime.manifest import ENCODED, Role
+from onwrist_export.quantization.quantize import QuantizedModel
+from onwrist_runtime.manifest import ENCODED
 from onwrist_runtime.processor import has_vnni
 
 Array = NDArray[np.float32]
@@ -29,11 +29,16 @@ EXACT = f"embed{INPUT}{QUANTIZED}"  # in patches, and the same in every engine
 Calls = list[tuple[Mapping[str, Array], int | None]]  # inputs, and how many rows are tokens
 
 
-def agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agreement]:
-    """Each file in each engine against the s8 file in ONNX Runtime."""
-    files = file_names(role)
+def agreements(model: QuantizedModel, calls: Calls, exact: str = EXACT) -> Iterator[Agreement]:
+    """Each file in each engine against the s8 file in ONNX Runtime.
+
+    Parameters
+    ----------
+    exact : the tensor that must be the same in every engine.
+    """
+    files = model.names
     tensors = quantized(model)
-    reads = _reads(model, tensors)
+    reads = _reads(model, tensors, exact)
     exposed = flatbuffer.expose(model.tflite, tensors)
 
     def outputs(run: Run) -> list[Outputs]:
@@ -57,7 +62,7 @@ def agreements(role: Role, model: QuantizedModel, calls: Calls) -> Iterator[Agre
             comparable(tensors, reads, expected, got, shift)
             for expected, got in zip(reference, found, strict=True)
         ]
-        yield agreement(name, against, alike, tensors, reference, found, EXACT, shift, told)
+        yield agreement(name, against, alike, tensors, reference, found, exact, shift, told)
 
 
 def run_calls(run: Run, calls: Calls, rows_of: Callable[[str], bool]) -> list[Outputs]:
@@ -90,7 +95,7 @@ def int8_tensors(model: QuantizedModel) -> set[str]:
     return {name for node in model.s8.graph.node for name in node.output}
 
 
-def _reads(model: QuantizedModel, tensors: Sequence[str]) -> dict[str, str]:
+def _reads(model: QuantizedModel, tensors: Sequence[str], exact: str) -> dict[str, str]:
     """What INT8 layers give, each with the one of `tensors` that it reads token by token."""
     writers = {output: node for node in model.s8.graph.node for output in node.output}
     found = {}
@@ -102,7 +107,7 @@ def _reads(model: QuantizedModel, tensors: Sequence[str]) -> dict[str, str]:
                 while read not in tensors:
                     read = writers[read].input[0]
                 found[name] = read
-    return {name: read for name, read in found.items() if read != EXACT}
+    return {name: read for name, read in found.items() if read != exact}
 
 
 def comparable(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from onwrist_export.fusion.graphs import SenseGraph
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.heads import MLP
 from onwrist_export.model.step import StepGraph
@@ -33,11 +34,12 @@ import onnxruntime as ort
 OPSET = 20
 ENCODER_INPUT = "input"
 HISTORY, NEXT_HISTORY = "history", "next_history"
+SUMMARY = "summary"
 LAYERS = {"main_path.0": "conv1", "main_path.3": "conv2", "shortcut.0": "shortcut"}
 WEIGHT = re.compile(r"encoder_layers\.(\d+)\.(main_path\.0|main_path\.3|shortcut\.0)\.weight")
 
 
-def export(graph: DeployGraph | StepGraph) -> ModelProto:
+def export(graph: DeployGraph | StepGraph | SenseGraph) -> ModelProto:
     """The float ONNX graph of `graph`: inputs (1, C, N), batch norm folded, layers named."""
     model = to_onnx(graph, graph.example(), graph.output_names)
     _name_layers(model)
@@ -88,7 +90,10 @@ def _silent(name: str):
 
 
 def _name_layers(model: ModelProto) -> None:
-    """Name encoder nodes "stageK.layer" and their outputs alike; stage outputs "stageK"."""
+    """Name encoder nodes "stageK.layer" and their outputs alike; stage outputs "stageK".
+
+    And what summarizes a sensor "summary", with "summary.linear" and "summary.input".
+    """
     consumers: dict[str, list[onnx.NodeProto]] = {}
     producers = {output: node for node in model.graph.node for output in node.output}
     for node in model.graph.node:
@@ -105,6 +110,13 @@ def _name_layers(model: ModelProto) -> None:
         return following[0] if following and following[0].op_type in ("Relu", "Gelu") else None
 
     for node in model.graph.node:
+        if node.op_type == "Gemm" and node.input[1] == f"{SUMMARY}.weight":
+            name(producers[node.input[0]], f"{SUMMARY}.input")
+            name(node, f"{SUMMARY}.linear")
+            following = activation(node)
+            assert following is not None, "a summary ends in its activation"
+            following.name = f"{SUMMARY}.linear.activation"
+            renamed[following.output[0]] = SUMMARY
         match = WEIGHT.search(node.input[1]) if node.op_type == "Conv" else None
         if match is None:
             continue
@@ -164,8 +176,8 @@ def _name_histories(
 
 def layers(model: ModelProto) -> tuple[str, ...]:
     """Names of the layers that can be quantized, or left in float, in order."""
-    names = (n.name for n in model.graph.node if n.op_type in ("Conv", "Add"))
-    return tuple(n for n in names if n.startswith("stage"))
+    names = (n.name for n in model.graph.node if n.op_type in ("Conv", "Add", "Gemm"))
+    return tuple(n for n in names if n.startswith(("stage", SUMMARY)))
 
 
 def expose(model: ModelProto, tensors: Sequence[str]) -> ModelProto:

@@ -19,6 +19,7 @@ import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from onwrist.files import written_beside
+from onwrist_export.fusion.graphs import SenseGraph
 from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.step import StepGraph
 from onwrist_export.quantization import network, qdq, tflite
@@ -33,6 +34,8 @@ STEMS: dict[Role, str] = {
     "embed": "embed",
     "encode": "encode",
     "decode": "decode",
+    "sense": "sense",
+    "fuse": "fuse",
 }
 # A power of two, so that no engine's way of dividing by it can matter; 1.0 becomes 127.
 INPUT_SCALE = 2.0**-7
@@ -47,24 +50,34 @@ STEP_SCALE = 2.0**-8
 # such engines do not suit anyway, it would cost more.
 HEADROOM = 1.75
 MOVING = ("Pad", "Slice", "Concat", "Reshape", "Transpose")  # they keep the scale
-QUANTIZABLE = ("Conv", "Add", "Relu", *MOVING)
-ENCODER = ("stage", network.HISTORY, network.NEXT_HISTORY)  # how names of its nodes begin
+QUANTIZABLE = ("Conv", "Gemm", "Add", "Relu", *MOVING)
+# how names of its nodes begin
+ENCODER = ("stage", network.SUMMARY, network.HISTORY, network.NEXT_HISTORY)
 
 
 @dataclass(frozen=True, eq=False)
 class QuantizedModel:
-    """The float graph and its INT8 forms, which all have the same inputs and outputs."""
+    """The float graph and its INT8 forms, which all have the same inputs and outputs.
+
+    `sensor` is whose, of the role "sense".
+    """
 
     role: Role
     fp32: ModelProto
     u8: ModelProto
     s8: ModelProto
     tflite: bytes
+    sensor: str | None = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Of its files."""
+        return file_names(self.role, self.sensor)
 
     @property
     def files(self) -> dict[str, bytes]:
         """The model files of a bundle by name."""
-        names = file_names(self.role)
+        names = self.names
         return {
             names["u8"]: self.u8.SerializeToString(deterministic=True),
             names["s8"]: self.s8.SerializeToString(deterministic=True),
@@ -87,14 +100,14 @@ class QuantizedModel:
     def save(self, folder: Path) -> None:
         """Write all files, the float graph for comparison among them, into `folder`."""
         fp32 = self.fp32.SerializeToString(deterministic=True)
-        for name, content in {file_names(self.role)["fp32"]: fp32, **self.files}.items():
+        for name, content in {self.names["fp32"]: fp32, **self.files}.items():
             with written_beside(folder / name) as beside:
                 beside.write_bytes(content)
 
     @classmethod
-    def load(cls, folder: Path, role: Role) -> Self:
+    def load(cls, folder: Path, role: Role, sensor: str | None = None) -> Self:
         """Read what `save` wrote."""
-        names = file_names(role)
+        names = file_names(role, sensor)
         missing = [n for n in names.values() if not (folder / n).is_file()]
         if missing:
             raise InputError(
@@ -107,12 +120,18 @@ class QuantizedModel:
             u8=onnx.load(folder / names["u8"]),
             s8=onnx.load(folder / names["s8"]),
             tflite=(folder / names["tflite"]).read_bytes(),
+            sensor=sensor,
         )
 
 
-def file_names(role: Role) -> dict[str, str]:
+def graph_name(role: Role, sensor: str | None = None) -> str:
+    """How the files of a graph begin."""
+    return STEMS[role] if sensor is None else f"{STEMS[role]}.{sensor}"
+
+
+def file_names(role: Role, sensor: str | None = None) -> dict[str, str]:
     """The files of a model: the float graph, and the three that a bundle holds."""
-    stem = STEMS[role]
+    stem = graph_name(role, sensor)
     return {
         "fp32": f"{stem}.fp32.onnx",
         "u8": f"{stem}.u8.onnx",
@@ -170,15 +189,25 @@ def quantize_step(graph: DeployGraph, windows: Windows, steps: int = 1) -> Quant
     return _quantized("step", fp32, scales)
 
 
+def quantize_sense(
+    graph: SenseGraph, sensor: str, windows: Windows, exclude: Sequence[str] = ()
+) -> QuantizedModel:
+    """Quantize the encoder of one sensor, on windows of its channels."""
+    fp32 = network.export(graph)
+    scales = choose_scales(fp32, calibrate(fp32, windows))
+    return _quantized("sense", fp32, scales, exclude, sensor)
+
+
 def _quantized(
     role: Role,
     fp32: ModelProto,
     scales: Mapping[str, tuple[np.float32, int]],
     exclude: Sequence[str] = (),
+    sensor: str | None = None,
 ) -> QuantizedModel:
     u8 = _insert(fp32, scales, exclude)
     s8 = to_signed(u8)
-    return QuantizedModel(role=role, fp32=fp32, u8=u8, s8=s8, tflite=tflite.convert(s8))
+    return QuantizedModel(role, fp32, u8, s8, tflite.convert(s8), sensor)
 
 
 def activations(model: ModelProto) -> tuple[str, ...]:
