@@ -144,7 +144,7 @@ class FromSensed(nn.Module):
     Attributes
     ----------
     output_names : of what `forward` gives, in order.
-    quantized : names of the linear layers that become INT8.
+    quantized : names of the linear layers that become INT8, in the order of `forward`.
     """
 
     output_names: tuple[str, ...]

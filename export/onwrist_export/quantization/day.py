@@ -135,7 +135,7 @@ def export(graph: DayGraph, size: int) -> ModelProto:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     renamed: dict[str, str] = {}
-    waiting = list(graph.quantized)  # in the order of `forward`
+    waiting, constants = iter(graph.quantized), network.initializers(model)
 
     def call(node: NodeProto, name: str) -> str:
         node.name = renamed[node.output[0]] = name
@@ -145,9 +145,10 @@ def export(graph: DayGraph, size: int) -> ModelProto:
         layer = node.input[1].removesuffix(".weight") if node.op_type == "Gemm" else ""
         if layer not in graph.quantized:
             continue
-        if layer not in waiting:  # of equal weights the exporter keeps one: go by the order
-            layer = waiting[0]
-        waiting.remove(layer)
+        # Of layers with equal weights the exporter keeps those of any: the order tells.
+        layer = next(waiting)
+        weight = graph.get_submodule(layer).weight.detach().numpy()
+        assert np.array_equal(constants[node.input[1]], weight), f"{layer} is out of order"
         last, before, moves = call(node, layer), node.input[0], 0
         while writers[before].op_type in MOVING:
             moves += 1
