@@ -84,8 +84,8 @@ def noisy(pair: Pair, engine: str) -> bool:
     """Whether the last bit of a float can decide on more than the last bits of an output.
 
     Between the layers of a day, or of fusion, floats are rounded to integers, and one may fall
-    on the other side. LiteRT's stress of a step takes the logarithm of deviations from the mean, which are
-    nothing but the rounding of that mean where a channel hardly moves.
+    on the other side. LiteRT's stress of a step takes the logarithm of deviations from the
+    mean, which are nothing but the rounding of that mean where a channel hardly moves.
     """
     if _between_layers(pair.manifest):
         return True
