@@ -2,8 +2,8 @@
 # make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
 # make latencies: what these counts come to in milliseconds, modelled.
-# make bundle, make day-bundle: train and pack wrist-himae, day-lsm2 anew; make bundle
-# CONFIG=wrist-himae-small the other one.
+# make bundle, make day-bundle, make fusion-bundle: train and pack wrist-himae, day-lsm2,
+# body-fusion anew; make bundle CONFIG=wrist-himae-small the other one.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ DAYS ?= ../shared/data/fitbit_furberg2016
 OUT ?= out
 CONFIG ?= wrist-himae
 MADE = $(OUT)/$(CONFIG)
+FUSION ?= ../shared/data/umafall/umafall_20hz.npz
 TROIKA ?= ../shared/data/troika_ieee_spc2015/troika.npz
 # Appended to the card: `make bundle` measures what happens while running, `make notes` the rest.
 RUNNING = benchmarks/results/troika/$(CONFIG).md
@@ -22,7 +23,7 @@ TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bi
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-arm check counts latencies bundle day-bundle days notes benchmarks clean
+.PHONY: demo test test-arm check counts latencies bundle day-bundle fusion-bundle days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -75,6 +76,14 @@ day-bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export check $(OUT)/day/quantized --recordings $(DAYS)
 	$(BIN)/onwrist-export pack $(OUT)/day/quantized --notes benchmarks/results/days/card.md $(TRIED) \
 	    -o sdk/onwrist/bundles/day-lsm2.onwrist
+
+fusion-bundle: $(VENV)/.dev $(ELSEWHERE)
+	$(BIN)/onwrist-export pretrain $(FUSION) --config body-fusion -o $(OUT)/fusion/encoded.safetensors
+	$(BIN)/onwrist-export train $(FUSION) --config body-fusion --encoder $(OUT)/fusion/encoded.safetensors \
+	    -o $(OUT)/fusion/fused.safetensors
+	$(BIN)/onwrist-export quantize $(OUT)/fusion/fused.safetensors --calibrate $(FUSION) -o $(OUT)/fusion/quantized
+	$(BIN)/onwrist-export check $(OUT)/fusion/quantized --recordings $(FUSION)
+	$(BIN)/onwrist-export pack $(OUT)/fusion/quantized $(TRIED) -o sdk/onwrist/bundles/body-fusion.onwrist
 
 notes: $(VENV)/.dev
 	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
