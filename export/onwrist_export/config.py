@@ -236,12 +236,12 @@ def convert_toml(text: str, kind: type[C]) -> C:
         It is no TOML, is like none that ships, or has missing, unknown or mistyped fields.
     """
     try:
-        return msgspec.convert(_completed(tomllib.loads(text)), kind)
+        return msgspec.convert(completed(tomllib.loads(text)), kind)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InputError(str(error)) from None
 
 
-def _completed(stated: dict[str, Any]) -> dict[str, Any]:
+def completed(stated: dict[str, Any]) -> dict[str, Any]:
     """What is stated over what it is `like`; of a table, field by field."""
     if "like" not in stated:
         return stated
@@ -249,7 +249,7 @@ def _completed(stated: dict[str, Any]) -> dict[str, Any]:
     like = str(stated.pop("like"))
     if like not in shipped:
         raise InputError(f"like = {like!r}: choose from {', '.join(shipped)}")
-    whole = _completed(tomllib.loads(shipped[like].read_text(encoding="utf-8")))
+    whole = completed(tomllib.loads(shipped[like].read_text(encoding="utf-8")))
     for name, value in stated.items():
         both = isinstance(value, dict) and isinstance(whole.get(name), dict)
         whole[name] = whole[name] | value if both else value

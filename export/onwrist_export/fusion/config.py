@@ -16,6 +16,7 @@ from onwrist_export.config import (
     Split,
     TaskConfig,
     Window,
+    completed,
     convert_toml,
     read_config,
 )
@@ -233,8 +234,8 @@ class FusionConfig(Record, kw_only=True):
 def is_fusion_config(path: Path) -> bool:
     """Whether a TOML file describes a model of several sensors."""
     try:
-        return "fusion" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return "fusion" in completed(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InputError):
         return False  # who loads it says what is wrong
 
 
