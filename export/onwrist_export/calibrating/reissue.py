@@ -18,15 +18,10 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.calibrating.fit import Fitted
-from onwrist_export.packing.pack import allowed, tolerances
+from onwrist_export.packing.pack import allowed
 from onwrist_export.packing.trials import Parities
-from onwrist_export.quantization.check import (
-    AGREEMENT_WINDOWS,
-    compare_files,
-    conditions,
-    sample,
-)
-from onwrist_export.quantization.parity import Parity
+from onwrist_export.quantization.check import compare_files
+from onwrist_export.quantization.parity import Agreement, Parity
 from onwrist_export.quantization.quantize import QuantizedModel, file_names
 from onwrist_export.windows.grids import Windows
 from onwrist_runtime import bundle
@@ -39,7 +34,6 @@ from onwrist_runtime.manifest import (
     PARITY_FILE,
     STATE,
     Availability,
-    Golden,
     Manifest,
     Pattern,
     Role,
@@ -73,18 +67,12 @@ class Reissued:
         bundle.write(path, self.manifest, members)
 
 
-def reissue(
-    opened: Bundle,
-    prepared: Bundle,
-    fitted: Sequence[Fitted],
-    windows: Mapping[Role, Windows],
-) -> Reissued:
+def reissue(opened: Bundle, prepared: Bundle, fitted: Sequence[Fitted]) -> Reissued:
     """The bundle with what was fitted.
 
     Parameters
     ----------
     prepared : `opened` with graphs that take scales.
-    windows : that files which changed are compared on, by role.
 
     Raises
     ------
@@ -95,23 +83,21 @@ def reissue(
     """
     manifest = _with_patterns(prepared.manifest, fitted)
     plain = Bundle(manifest, prepared.members, prepared.hash)
-    roles: list[Role] = ["window", "step"]
+    roles: tuple[Role, ...] = ("window", "step")
     changed = tuple(
         role
         for role in roles
         for name in [file_names(role)["tflite"]]
         if opened.members.get(name) != prepared.members.get(name)
     )
+    vectors = _vectors(plain, safetensors.numpy.load(opened.members[manifest.golden.file]))
     parities = msgspec.json.decode(opened.members[PARITY_FILE], type=dict[str, Parity])
     for role in changed:
-        parities[role] = _compared(plain, role, parities[role], windows[role])
+        parities[role] = _compared(plain, role, parities[role], vectors)
         parities[role].require(excludable=False)
-    old = safetensors.numpy.load(opened.members[manifest.golden.file])
-    vectors = _vectors(plain, old)
-    tolerance, loose = _tolerances(manifest, vectors, parities, bool(changed))
-    count = len(vectors["values"])
+    tolerance, loose = _tolerances(manifest, vectors, parities, changed)
     golden = msgspec.structs.replace(
-        manifest.golden, windows=count, tolerance=tolerance, loose=loose
+        manifest.golden, windows=len(vectors["values"]), tolerance=tolerance, loose=loose
     )
     members = dict(prepared.members)
     members[manifest.golden.file] = safetensors.numpy.save(vectors)
@@ -139,30 +125,55 @@ def _with_patterns(manifest: Manifest, fitted: Sequence[Fitted]) -> Manifest:
     return msgspec.structs.replace(manifest, availability=said)
 
 
-def scaled(windows: Windows, manifest: Manifest) -> Windows:
-    """The windows with the scales that their live sensors ask for."""
-    patterns = Patterns(manifest)
-    situations = [patterns.of(observed) for observed in windows.alone().observed]
-    scales = {
-        name: np.concatenate([situation.scales[name] for situation in situations])
-        for name in patterns.scales
-    }
-    return replace(windows, scales=scales)
+def _compared(plain: Bundle, role: Role, before: Parity, vectors: Vectors) -> Parity:
+    """The parity of new files, on golden inputs; never better than that of before.
 
-
-def _compared(plain: Bundle, role: Role, before: Parity, windows: Windows) -> Parity:
-    """The parity of files that are new, held against each other."""
-    names, manifest = file_names(role), plain.manifest
+    They compute the integers of before, which were compared on more windows.
+    """
+    names = file_names(role)
     u8, s8 = (onnx.load_from_string(plain.members[names[kind]]) for kind in ("u8", "s8"))
     # The float graph is gone; of it only the shapes are asked, which s8 shares.
     model = QuantizedModel(role, s8, u8, s8, plain.members[names["tflite"]])
-    channels = [channel.name for channel in manifest.channels]
-    few = [
-        scaled(sample(each, AGREEMENT_WINDOWS), manifest)
-        for _, each in conditions(windows, channels, manifest.rate)
-    ]
-    agreements = tuple(compare_files(model, few))
+    older = {agreement.engine: agreement for agreement in before.agreements}
+    agreements = tuple(
+        _worse(found, older.get(found.engine, found))
+        for found in compare_files(model, _golden(plain.manifest, role, vectors))
+    )
     return replace(before, files=model.hashes, agreements=agreements, trials=())
+
+
+def _worse(first: Agreement, second: Agreement) -> Agreement:
+    outputs = first.outputs | second.outputs
+    return replace(
+        max(first, second, key=lambda agreement: agreement.off),
+        equal=min(first.equal, second.equal),
+        input_equal=first.input_equal and second.input_equal,
+        outputs={n: max(a.outputs.get(n, 0.0) for a in (first, second)) for n in outputs},
+    )
+
+
+def _golden(manifest: Manifest, role: Role, vectors: Vectors) -> list[Windows]:
+    """The golden windows; of steps, the stream up to each of them."""
+    part = "step/" if role == "step" else ""
+    values, observed = vectors[f"{part}values"], vectors[f"{part}observed"] > 0
+    count = len(values)
+    windows = Windows(
+        values,
+        observed,
+        np.zeros(count),
+        np.full(count, "golden"),
+        {},
+        baseline=vectors.get(f"{part}baseline"),
+        scales=golden_scales(manifest, role, observed),
+    )
+    if role == "window":
+        return [windows]
+    streams = []
+    for k in range(count):
+        last = windows.select(np.array([k]))
+        so_far = (np.concatenate(x[: k + 1], axis=1)[np.newaxis] for x in (values, observed))
+        streams.append(replace(last, **dict(zip(("values", "observed"), so_far, strict=True))))
+    return streams
 
 
 def _vectors(plain: Bundle, old: Mapping[str, NDArray[np.generic]]) -> Vectors:
@@ -223,21 +234,21 @@ def _copied(
 
 
 def _tolerances(
-    manifest: Manifest, vectors: Vectors, parities: Parities, changed: bool
+    manifest: Manifest, vectors: Vectors, parities: Parities, changed: Sequence[Role]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """How far engines may be off; where no file changed, what was measured of them before."""
-    if changed:
-        return tolerances(parities.values(), vectors)
+    """How far engines may be off: as far as before, and as the files of now are."""
     assert manifest.availability is not None
-    before: Golden = manifest.golden
     # A temperature below 1 magnifies the last bits.
     coldest = min(t for p in manifest.availability.patterns for t in p.temperatures.values())
     grown = max(1.0, 1 / coldest)
+    agreements = [a for role in changed for a in parities[role].agreements]
     tolerance, loose = {}, {}
     for name in manifest.outputs:
         reference = vectors[f"onnx/{name}"]
-        off = float(np.abs(vectors[f"tflite/{name}"] - reference).max())
-        least, most = allowed(reference, off, off)
-        tolerance[name] = max(least, grown * before.tolerance[name])
-        loose[name] = max(most, grown * before.loose[name])
+        alike = max((a.outputs[name] for a in agreements if a.rounds_alike), default=0.0)
+        otherwise = max((a.outputs[name] for a in agreements), default=0.0)
+        alike = max(alike, float(np.abs(vectors[f"tflite/{name}"] - reference).max()))
+        least, most = allowed(reference, alike, otherwise)
+        tolerance[name] = max(least, grown * manifest.golden.tolerance[name])
+        loose[name] = max(most, grown * manifest.golden.loose[name])
     return tolerance, loose

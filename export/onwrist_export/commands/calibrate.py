@@ -103,8 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         for sensors, found in told.items()
         for task in opened.manifest.tasks
     ]
-    compared = {role: people.windows(role, chosen) for role in teller.roles}
-    issued = reissue(opened, plain, fitted, compared)
+    issued = reissue(opened, plain, fitted)
     tested = people.tested
     figures = [_judged(fitted, told)]
     figures.append(_judged(fitted, _told(teller, people, tested)) if tested else {})
