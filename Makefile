@@ -65,8 +65,10 @@ bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pack $(MADE)/quantized -o $(MADE)/judged.onwrist
 	test ! -e $(TROIKA) || $(BIN)/python benchmarks/troika.py $(TROIKA) \
 	    --bundle $(MADE)/judged.onwrist -o $(RUNNING)
-	$(BIN)/onwrist-export pack $(MADE)/quantized --notes $(NOTES_$(CONFIG)) $(RUNNING) $(TRIED) \
-	    -o sdk/onwrist/bundles/$(CONFIG).onwrist
+	$(BIN)/onwrist-export pack $(MADE)/quantized --notes $(NOTES_$(CONFIG)) $(RUNNING) \
+	    -o $(MADE)/packed.onwrist
+	$(BIN)/onwrist-export calibrate $(MADE)/packed.onwrist $(DATA) --config $(CONFIG) --least 0.2 \
+	    $(TRIED) -o sdk/onwrist/bundles/$(CONFIG).onwrist
 
 day-bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pretrain $(DAYS) --config day-lsm2 -o $(OUT)/day/pretrained.safetensors
@@ -83,7 +85,9 @@ fusion-bundle: $(VENV)/.dev $(ELSEWHERE)
 	    -o $(OUT)/fusion/fused.safetensors
 	$(BIN)/onwrist-export quantize $(OUT)/fusion/fused.safetensors --calibrate $(FUSION) -o $(OUT)/fusion/quantized
 	$(BIN)/onwrist-export check $(OUT)/fusion/quantized --recordings $(FUSION)
-	$(BIN)/onwrist-export pack $(OUT)/fusion/quantized $(TRIED) -o sdk/onwrist/bundles/body-fusion.onwrist
+	$(BIN)/onwrist-export pack $(OUT)/fusion/quantized $(TRIED) -o $(OUT)/fusion/packed.onwrist
+	$(BIN)/onwrist-export calibrate $(OUT)/fusion/packed.onwrist $(FUSION) --config body-fusion \
+	    -o sdk/onwrist/bundles/body-fusion.onwrist
 
 notes: $(VENV)/.dev
 	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
