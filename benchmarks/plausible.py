@@ -121,8 +121,8 @@ def alterations() -> Iterator[tuple[str, Motion]]:
         pair = " and ".join("xyz"[i] for i in range(3) if order[i] != i)
         yield f"{pair} swapped", arranged(order, (1, 1, 1))
         yield f"{pair} swapped, acceleration only", arranged(order, (1, 1, 1), both=False)
-    for order, sign in ARRANGEMENTS:
-        yield "all 47 other arrangements, mean", arranged(order, sign)
+    for order, sign in ARRANGEMENTS[::4]:
+        yield "mean of every fourth of the 47 other arrangements", arranged(order, sign)
 
 
 def kind(reason: str) -> str:

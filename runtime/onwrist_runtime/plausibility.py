@@ -97,16 +97,21 @@ class Plausibility:
         """What is wrong with the samples of a sensor on their own."""
         record, count = self._records[index], int(found.count[index])
         run, rails = found.run[index], found.rails[index]
-        # What is at its limit often stays there; but it also comes back.
-        for part, limit in zip((slice(0, 3), slice(3, 6)), record.rails, strict=True):
-            axis = part.start + int(rails[part].argmax())
-            if limit * count < rails[axis] < count:
-                name = self._channels[index][axis]
-                return f"saturated: {rails[axis] / count:.0%} of {name} are one extreme value"
+        saturated = [
+            axis
+            for part, limit in zip((slice(0, 3), slice(3, 6)), record.rails, strict=True)
+            if rails[axis := part.start + int(rails[part].argmax())] > limit * count
+        ]
         axis = int(run.argmax())
-        if run[axis] > record.run * samples:
+        # What is at its limit often stays there; but it comes back as well, and again.
+        returns = any(run[i] < rails[i] < count for i in saturated)
+        if run[axis] > record.run * samples and not returns:
             name = self._channels[index][axis]
             return f"constant: {run[axis]} samples of {name} in a row are the same"
+        if saturated:
+            axis = saturated[0]
+            name = self._channels[index][axis]
+            return f"saturated: {rails[axis] / count:.0%} of {name} are one extreme value"
         for rest in (float(found.rest_low[index]), float(found.rest_high[index])):
             if np.isfinite(rest) and not record.rest[0] <= rest <= record.rest[1]:
                 return f"its acceleration at rest is {rest:.3g} g{_unit(rest, record.rest)}"

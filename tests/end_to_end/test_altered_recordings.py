@@ -100,7 +100,8 @@ def found(judge: Judge, unseen: list[Any], position: str, change: Motion) -> lis
     [
         (frozen(0), "constant: "),
         (frozen(SAMPLES // 2), "constant: "),
-        (clipped(2.0, 4.0), "saturated: "),
+        # An axis along gravity never leaves the limit, and is constant.
+        (clipped(2.0, 4.0), ("saturated: ", "constant: ")),
         (scaled(GRAVITY), "in m/s2?"),
         (scaled(1000.0), "in mg?"),
         (scaled(0.25), " the gravity, in another range?"),
@@ -113,7 +114,9 @@ def test_what_cannot_be_true_is_found_wherever_it_is_worn(
 ) -> None:
     reasons = found(judge, unseen, position, change)
     assert np.mean([reason is not None for reason in reasons]) >= 0.95
-    assert np.mean([reason is not None and says in reason for reason in reasons]) >= 0.7
+    words = (says,) if isinstance(says, str) else says
+    right = [any(each in (reason or "") for each in words) for reason in reasons]
+    assert np.mean(right) >= 0.7
 
 
 @pytest.mark.parametrize(
