@@ -17,6 +17,7 @@ import numpy as np
 
 import onwrist
 from onwrist.recording import Label, Recording
+from onwrist_export.calibrating.asked import least_confidence, scaled
 from onwrist_export.config import load_config
 from onwrist_export.judging.baselines import fft_rate, lomb_scargle_rate
 from onwrist_export.judging.evaluate import engine_predictor
@@ -64,14 +65,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     config, model = load_config(), onwrist.load(arguments.bundle)
-    rules = next(t for t in model.manifest.tasks if t.name == "heart_rate")
     rows = []
     for name, sign in (("as recorded", 1.0), ("inverted", -1.0)):
         grids = [to_grid(r, config) for r in recordings(arguments.recordings, sign)]
         windows = cut_windows(grids, config, HOP).labelled("heart_rate")
         true, people = windows.targets["heart_rate"], windows.subjects
-        value, confidence = engine_predictor(model.engine.run)(windows)["heart_rate"].T
-        answered = confidence >= rules.minimum_confidence  # ppg is covered throughout
+        outputs = engine_predictor(model.engine.run)(scaled(windows, model.manifest))
+        value, confidence = outputs["heart_rate"].T
+        # ppg is covered throughout
+        answered = confidence >= least_confidence(windows, model.manifest, "heart_rate")
         ppg, seen = windows.values[:, 0], windows.observed[:, 0]
         everything = np.ones(len(true), bool)
         methods = {
