@@ -81,6 +81,7 @@ def _plausible(recordings: Path | None, config: FusionConfig) -> tuple[Plausible
         config.channels,
         windows.subjects,
         config.window.rate,
+        windows.targets.get("fall"),  # falls turn gravity as nothing else does
     )
 
 
