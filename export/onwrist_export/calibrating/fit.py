@@ -6,6 +6,7 @@ for few people too; whether a task answers at all is decided on people left out 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,8 @@ def fit(task: str, sensors: tuple[str, ...], answers: Answers | None, risk: floa
     else:
         half = _quantile(confidence, weights, 1 - LEAST_ANSWERED)
         least = min(threshold(confidence, right, weights, risk), half)
-    return Fitted(task, sensors, temperature, np.floor(least * 10**DIGITS) / 10**DIGITS)
+    minimum = math.floor(least * 10**DIGITS) / 10**DIGITS
+    return Fitted(task, sensors, temperature, minimum)
 
 
 def bounded(answers: Answers, weights: Array) -> float:
