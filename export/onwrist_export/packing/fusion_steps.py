@@ -24,7 +24,7 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.manifest_plausible import Plausible
 
-CALIBRATION_WINDOWS, CHECK_WINDOWS = 400, 240
+CALIBRATION_WINDOWS, CHECK_WINDOWS = 400, 400
 CALIBRATION_SEED, CHECK_SEED, GOLDEN_SEED = 0, 100, 200
 
 

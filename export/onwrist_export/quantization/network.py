@@ -92,7 +92,8 @@ def _silent(name: str):
 def _name_layers(model: ModelProto) -> None:
     """Name encoder nodes "stageK.layer" and their outputs alike; stage outputs "stageK".
 
-    And what summarizes a sensor "summary", with "summary.linear" and "summary.input".
+    And what summarizes a sensor "summary.linear", which reads "summary.input". That is no
+    stage: small differences between engines are large in what it standardizes.
     """
     consumers: dict[str, list[onnx.NodeProto]] = {}
     producers = {output: node for node in model.graph.node for output in node.output}
@@ -115,8 +116,7 @@ def _name_layers(model: ModelProto) -> None:
             name(node, f"{SUMMARY}.linear")
             following = activation(node)
             assert following is not None, "a summary ends in its activation"
-            following.name = f"{SUMMARY}.linear.activation"
-            renamed[following.output[0]] = SUMMARY
+            name(following, f"{SUMMARY}.linear.activation")
         match = WEIGHT.search(node.input[1]) if node.op_type == "Conv" else None
         if match is None:
             continue
