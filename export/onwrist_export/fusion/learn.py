@@ -200,14 +200,18 @@ class FusionTraining(Scheduled):
         loss = loss + weighs.contrast * self._contrast(tokens, left, found.embedding)
         if weighs.prediction:
             loss = loss + weighs.prediction * self._prediction(sensed, left)
+        shown = tokens.detach()
         if found.restored is not None:
             lost = (live & ~left).repeat_interleave(each, dim=1)
             wanted = tokens.flatten(1, 2).detach()
             loss = loss + weighs.restoration * _error(found.restored, wanted, lost)
+            # what is drawn of a sensor that is lost comes from what was restored of it
+            restored = found.restored.detach().unflatten(1, shown.shape[1:3]).to(shown.dtype)
+            shown = torch.where(left[..., None, None], shown, restored)
         for k, (decoder, rows) in enumerate(zip(self.signals, self.encoders.rows, strict=True)):
             which = live[:, k]
             if which.any():
-                made = decoder(tokens[which, k, 1:].detach())
+                made = decoder(shown[which, k, 1:])
                 x = self.encoders.sensors[k].normalize(
                     values[which, rows], observed[which, rows]
                 )
