@@ -7,30 +7,25 @@ where the model abstained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.extras import require
 from onwrist.files import written_beside
+from onwrist.plot_signals import LEGEND, LINES, draw_restored, draw_sensor
 from onwrist.recording import Label, Recording
 from onwrist_runtime.manifest import Channel, Manifest, Task
 from onwrist_runtime.prediction import Prediction
-from onwrist_runtime.signals import Signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which people of every colour vision tell apart.
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_TRUTH, _PREDICTED, _GAP, _ABSTAINED = "#7F7F7F", "#0072B2", "#F0E442", "#D55E00"
-_LEGEND: Mapping[str, Any] = {"fontsize": 7, "framealpha": 0.8, "edgecolor": "none"}
-_NAMED_GAP = 0.08  # share of the recording from which a gap has room for words
+_TRUTH, _PREDICTED, _ABSTAINED = "#7F7F7F", "#0072B2", "#D55E00"
 _CROWD = 80  # predictions from which dots are small and stems are left out
-_POINTS = 2000  # a line is thinned to twice as many, its smallest and largest in each part
 
 
 def save(
@@ -62,10 +57,10 @@ def save(
 
     span = recording.end - recording.start
     for panel, ((sensor, _), channels) in zip(panels, sensors.items(), strict=False):
-        _draw_sensor(panel, sensor, channels, recording)
-        _draw_restored(panel, channels, predictions, manifest, recording.start)
+        draw_sensor(panel, sensor, channels, recording)
+        draw_restored(panel, channels, predictions, manifest, recording.start)
         if panel.lines:
-            panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=4, **_LEGEND)
+            panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=4, **LEGEND)
     for panel, task in zip(panels[len(sensors) :], manifest.tasks, strict=True):
         labels = [label for label in recording.labels if label.task == task.name]
         draw = _draw_classification if _few(task) else _draw_labels
@@ -84,62 +79,9 @@ def save(
         figure.savefig(beside, dpi=150)
 
 
-def _draw_sensor(
-    panel: Axes, sensor: str, channels: Sequence[Channel], recording: Recording
-) -> None:
-    panel.set_ylabel(f"{sensor}\n({channels[0].unit})", fontsize=9)
-    for number, channel in enumerate(channels):
-        signal = recording.signals.get(channel.name)
-        if signal is None:
-            continue
-        times, values = _thinned(signal)
-        name = channel.name.removeprefix(f"{sensor}_")
-        colour = _LINES[number % len(_LINES)]
-        label = name if len(channels) > 1 else None
-        panel.plot(times - recording.start, values, color=colour, lw=0.8, label=label)
-    # Channels of a sensor arrive together, so the first one speaks for all.
-    gaps = _gaps(recording.signals.get(channels[0].name), recording.start, recording.end)
-    for begin, end in gaps:
-        panel.axvspan(
-            begin - recording.start, end - recording.start, color=_GAP, alpha=0.35, lw=0
-        )
-    begin, end = max(gaps, key=lambda gap: gap[1] - gap[0], default=(0.0, 0.0))
-    if end - begin > _NAMED_GAP * (recording.end - recording.start):
-        panel.text(
-            (begin + end) / 2 - recording.start, 0.5, "no data", fontsize=8, color="#555555",
-            ha="center", va="center", transform=panel.get_xaxis_transform(), clip_on=True,
-        )  # fmt: skip
-
-
-def _draw_restored(
-    panel: Axes,
-    channels: Sequence[Channel],
-    predictions: Sequence[Prediction],
-    manifest: Manifest,
-    origin: float,
-) -> None:
-    """Dashed, where nothing was observed, what the model believes that there was."""
-    names = [channel.name for channel in manifest.channels]
-    drawn, label = -np.inf, "restored by the model"
-    for prediction in predictions:
-        begin, _ = _span(prediction, origin)
-        if prediction.imputed is None:
-            continue
-        times = begin + np.arange(manifest.samples) / manifest.rate
-        for number, channel in enumerate(channels):
-            row = names.index(channel.name)
-            shown = ~prediction.imputed.observed[row] & (times > drawn)
-            if shown.any():
-                values = np.where(shown, prediction.imputed.values[row], np.nan)
-                colour = _LINES[number % len(_LINES)]
-                panel.plot(times, values, color=colour, lw=1, ls=(0, (3, 2)), label=label)
-                label = "_"  # one entry for all
-        drawn = float(times[-1])  # windows overlap
-
-
 def _few(task: Task) -> bool:
     """Whether the labels of a task are few enough for a line each."""
-    return task.kind == "classification" and len(task.labels) <= len(_LINES)
+    return task.kind == "classification" and len(task.labels) <= len(LINES)
 
 
 def _draw_regression(
@@ -172,7 +114,7 @@ def _draw_regression(
     bar.set_label("confidence", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     panel.margins(y=0.15)
-    panel.legend(loc="upper left", ncols=3, **_LEGEND)
+    panel.legend(loc="upper left", ncols=3, **LEGEND)
 
 
 def _draw_classification(
@@ -186,7 +128,7 @@ def _draw_classification(
     # Of two labels one line says it all: the second, such as stress against rest.
     shown = task.labels[1:] if len(task.labels) == 2 else task.labels
     for number, name in enumerate(shown):
-        colour = _LINES[number % len(_LINES)]
+        colour = LINES[number % len(LINES)]
         for begin, end in [
             (x.start - origin, x.end - origin) for x in labels if x.value == name
         ]:
@@ -206,12 +148,12 @@ def _draw_classification(
         if len(predictions) < _CROWD:
             panel.vlines(middles, 0.5, shares, color=colour, lw=1, alpha=0.4)
     if labels:
-        panel.fill_between([], [], color=_LINES[0], alpha=0.15, label=f"truly {shown[0]}")
+        panel.fill_between([], [], color=LINES[0], alpha=0.15, label=f"truly {shown[0]}")
     panel.axhline(0.5, color="#BBBBBB", lw=0.8, zorder=0)
     panel.set_ylim(-0.25, 1.35)  # room for crosses and legend
     panel.set_yticks([0, 0.5, 1])
     _mark_abstained(panel, task, predictions, origin)
-    panel.legend(loc="upper left", ncols=len(shown) + 2, **_LEGEND)
+    panel.legend(loc="upper left", ncols=len(shown) + 2, **LEGEND)
 
 
 def _draw_labels(
@@ -239,7 +181,7 @@ def _draw_labels(
         panel.plot([begin, end], [confidence] * 2, color=_PREDICTED, lw=1.5, alpha=0.6)
         if len(predictions) < _CROWD:
             panel.text(
-                (begin + end) / 2, confidence, result.label, fontsize=7, ha="center",
+                (begin + end) / 2, confidence, str(result.label), fontsize=7, ha="center",
                 va="bottom", clip_on=True,
             )  # fmt: skip
     panel.set_ylim(-0.1, 1.5)  # room for crosses, words and the truth
@@ -281,35 +223,3 @@ def _steps(labels: Sequence[Label], origin: float) -> NDArray[np.float64]:
         corners += [(label.start - origin, value), (label.end - origin, value)]
         end = label.end
     return np.array(corners).reshape(-1, 2)
-
-
-def _gaps(signal: Signal | None, start: float, end: float) -> list[tuple[float, float]]:
-    """Where the channel is further than one sampling period from any sample."""
-    if signal is None:
-        return [(start, end)]
-    times = signal.times[~np.isnan(signal.values)]
-    if not len(times):
-        return [(start, end)]
-    period = 1 / signal.rate
-    edges = np.concatenate(([start - period], times, [end + period]))
-    holes = np.flatnonzero(np.diff(edges) > 2.001 * period)
-    return [(float(edges[k] + period), float(edges[k + 1] - period)) for k in holes]
-
-
-def _thinned(signal: Signal) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """The line of a signal, broken at gaps, thinned to what a figure can show."""
-    times, values = signal.times, signal.values
-    part = -(-len(times) // _POINTS)
-    if part > 2:
-        parts = np.pad(values, (0, -len(values) % part), mode="edge").reshape(-1, part)
-        missing = np.isnan(parts)
-        lowest = np.where(missing, np.inf, parts).argmin(axis=1)
-        highest = np.where(missing, -np.inf, parts).argmax(axis=1)
-        first = np.arange(0, parts.size, part)
-        picked = np.stack([first + lowest, first + highest]).T
-        picked = np.minimum(np.sort(picked, axis=1).ravel(), len(values) - 1)
-        times, values = times[picked], values[picked]
-    else:
-        part = 1
-    breaks = np.flatnonzero(np.diff(times) > 2.001 * part / signal.rate) + 1
-    return np.insert(times, breaks, times[breaks]), np.insert(values, breaks, np.nan)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from onwrist import plots
+from onwrist import plot_signals, plots
 from onwrist.recording import Recording
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.signals import Signal, resample
@@ -28,7 +28,7 @@ def test_gaps_are_where_nothing_is_observed(
     whole = Signal.regular(values, rate)
     signal = Signal(values[kept], whole.times[kept], rate)
     start, end = 0.0, float(whole.times[-1])
-    gaps = plots._gaps(signal, start, end)
+    gaps = plot_signals.gaps_of(signal, start, end)
 
     grid_rate = 25.0
     count = int(end * grid_rate) + 1
@@ -51,8 +51,8 @@ def test_a_thinned_line_is_short_and_keeps_its_extremes(
     random = np.random.default_rng(seed)
     values = random.normal(size=samples).astype(np.float32)
     values[1:][random.random(samples - 1) < silent] = np.nan
-    times, thinned = plots._thinned(Signal.regular(values, 64.0))
-    assert len(thinned) <= 4 * plots._POINTS
+    times, thinned = plot_signals.thinned(Signal.regular(values, 64.0))
+    assert len(thinned) <= 4 * plot_signals.POINTS
     assert np.all(np.diff(times) >= 0)
     assert np.nanmin(thinned) == np.nanmin(values)
     assert np.nanmax(thinned) == np.nanmax(values)
