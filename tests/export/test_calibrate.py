@@ -424,6 +424,47 @@ def test_a_configuration_of_several_sensors_fits_its_own_bundle_only() -> None:
         require_fits(config, bundle.read(BUNDLES / "wrist-himae.onwrist").manifest)
 
 
+def test_a_bundle_of_fused_sensors_is_calibrated_in_all_of_its_patterns(
+    fusion_bundle: Path, tmp_path: Path
+) -> None:
+    fused = bundle.read(fusion_bundle)
+    manifest, draw = fused.manifest, np.random.default_rng(3)
+    count, shape = 40, (len(manifest.channels), manifest.samples)
+    values = draw.integers(-3, 4, (count, *shape)).astype(np.float32)
+    windows = Windows(
+        values,
+        np.ones(values.shape, bool),
+        np.zeros(count),
+        np.array([f"S{k % 2}" for k in range(count)]),
+        {
+            "activity": draw.integers(0, 3, count).astype(float),
+            "effort": np.full(count, np.nan),
+        },
+    )
+    told = dict(Teller(prepared(fused, 0.5), {"effort": 1.0}).answers({"window": windows}))
+    assert len(told) == 15
+    assert all(len(found["activity"]) >= count for found in told.values())
+    assert not any(len(found["effort"]) for found in told.values())
+    fitted = [
+        Fitted("activity", sensors, 0.5 + k / 10, 0.4)
+        for k, sensors in enumerate(subsets(manifest))
+        if sensors != ("ankle",)
+    ]
+    again = reissue(fused, prepared(fused, 0.5), fitted)
+    assert again.changed == ()
+    path = tmp_path / "fused.onwrist"
+    again.write(path, "# toy\n", again.parities)
+    written = bundle.read(path)
+    assert written.manifest.availability is not None
+    assert len(written.manifest.availability.patterns) == 14
+    assert verify(written, open_engine(written, "onnxruntime")).passed
+    only = np.zeros(shape, bool)
+    only[manifest.rows("ankle"), :] = True
+    prediction = load(path).predict(values[0], only)
+    assert prediction["activity"].reason == "not calibrated for ankle alone"
+    assert prediction["effort"].abstained
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Simulated wearers with the names of people that configurations split by."""

@@ -106,6 +106,7 @@ def bounded(answers: Answers, weights: Array) -> float:
 def judge(answers: Answers, fitted: Fitted) -> Judged:
     """A task that was fitted, on any people."""
     assert fitted.temperature is not None
+    assert fitted.minimum is not None
     weights = even_weights(answers.subjects)
     confidence, right = said(answers, fitted.temperature)
     given = weights * (confidence >= fitted.minimum)

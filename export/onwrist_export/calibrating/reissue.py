@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,7 +41,7 @@ from onwrist_runtime.manifest import (
 )
 from onwrist_runtime.verify import golden_scales, replay
 
-Vectors = dict[str, NDArray[np.generic]]
+Vectors = dict[str, NDArray[Any]]
 
 REFERENCE = {"onnx": "onnxruntime", "tflite": "litert"}  # by format, with s8 activations
 
@@ -114,8 +115,12 @@ def _with_patterns(manifest: Manifest, fitted: Sequence[Fitted]) -> Manifest:
             patterns.append(
                 Pattern(
                     sensors=pattern.sensors,
-                    temperatures={f.task: f.temperature for f in own},
-                    minimum_confidence={f.task: f.minimum for f in own},
+                    temperatures={
+                        f.task: f.temperature for f in own if f.temperature is not None
+                    },
+                    minimum_confidence={
+                        f.task: f.minimum for f in own if f.minimum is not None
+                    },
                 )
             )
     if not patterns:
@@ -171,12 +176,12 @@ def _golden(manifest: Manifest, role: Role, vectors: Vectors) -> list[Windows]:
     streams = []
     for k in range(count):
         last = windows.select(np.array([k]))
-        so_far = (np.concatenate(x[: k + 1], axis=1)[np.newaxis] for x in (values, observed))
-        streams.append(replace(last, **dict(zip(("values", "observed"), so_far, strict=True))))
+        so_far = [np.concatenate(x[: k + 1], axis=1)[np.newaxis] for x in (values, observed)]
+        streams.append(replace(last, values=so_far[0], observed=so_far[1]))
     return streams
 
 
-def _vectors(plain: Bundle, old: Mapping[str, NDArray[np.generic]]) -> Vectors:
+def _vectors(plain: Bundle, old: Mapping[str, NDArray[Any]]) -> Vectors:
     """Golden inputs of before and of patterns that they lack, with the outputs of now."""
     manifest = plain.manifest
     roles: list[Role] = ["window"] if manifest.step is None else ["window", "step"]
@@ -242,12 +247,13 @@ def _tolerances(
     coldest = min(t for p in manifest.availability.patterns for t in p.temperatures.values())
     grown = max(1.0, 1 / coldest)
     agreements = [a for role in changed for a in parities[role].agreements]
+    forms = dict.fromkeys(graph.format for graph in manifest.graphs)
     tolerance, loose = {}, {}
     for name in manifest.outputs:
-        reference = vectors[f"onnx/{name}"]
+        reference, *others = (vectors[f"{form}/{name}"] for form in forms)
         alike = max((a.outputs[name] for a in agreements if a.rounds_alike), default=0.0)
         otherwise = max((a.outputs[name] for a in agreements), default=0.0)
-        alike = max(alike, float(np.abs(vectors[f"tflite/{name}"] - reference).max()))
+        alike = max([alike, *(float(np.abs(other - reference).max()) for other in others)])
         least, most = allowed(reference, alike, otherwise)
         tolerance[name] = max(least, grown * manifest.golden.tolerance[name])
         loose[name] = max(most, grown * manifest.golden.loose[name])
