@@ -40,8 +40,8 @@ NEIGHBOURS = 3  # tokens that a restored stretch of signal is made from
 class SenseGraph(nn.Module):
     """values, observed (1, C, N) of one sensor -> sensed (1, T, W).
 
-    What is pooled is standardized before it is rounded, and not by the weights after it:
-    means and deviations of 304 channels have no range in common.
+    What is pooled is read in float, as by the heads of other bundles: means and deviations of
+    all stages have no range in common, and where kernels round otherwise they differ by most.
     """
 
     output_names = (SENSED,)

@@ -193,8 +193,7 @@ def answerable(task: Task, windows: Windows, channels: Sequence[str]) -> NDArray
 def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]:
     """SQNR of every quantized layer, and the noise it has beyond its noisiest input."""
     names = [t.removesuffix(DEQUANTIZED) for t in activations(model, DEQUANTIZED)]
-    kinds = ("stage", network.SUMMARY)
-    names = [n for n in names if n.startswith(kinds) or n == network.ENCODER_INPUT]
+    names = [n for n in names if n.startswith("stage") or n == network.ENCODER_INPUT]
     quantized = network.expose(model.s8, [n + DEQUANTIZED for n in names])
     fp32 = run_all(runner(model, onnx_run(network.expose(model.fp32, names))), windows)
     int8 = run_all(runner(model, onnx_run(quantized)), windows)
@@ -213,7 +212,7 @@ def compare_layers(model: QuantizedModel, windows: Windows) -> tuple[Layer, ...]
             added=noise[name] - max((noise[source] for source in inputs(name)), default=0.0),
         )
         for name in names
-        if name not in (network.ENCODER_INPUT, f"{network.SUMMARY}.input")
+        if name != network.ENCODER_INPUT
     )
 
 
@@ -234,7 +233,7 @@ def activations(model: QuantizedModel, suffix: str) -> list[str]:
         n.output[0].removesuffix(QUANTIZED) + suffix
         for n in model.s8.graph.node
         if n.op_type == "QuantizeLinear"
-        and n.output[0].startswith(("stage", network.SUMMARY, network.ENCODER_INPUT))
+        and n.output[0].startswith(("stage", network.ENCODER_INPUT))
     ]
 
 
@@ -299,7 +298,7 @@ def agreement(
             if tensor not in tensors:
                 continue
             if other.ndim == 4:  # (W, 1, L, C) of TFLite
-                other = other[:, 0].transpose(0, 2, 1).reshape(value.shape)
+                other = other[:, 0].transpose(0, 2, 1)
             difference = np.abs(other - shift - value)
             differing += int((difference > 0).sum())
             total += difference.size

@@ -34,7 +34,6 @@ import onnxruntime as ort
 OPSET = 20
 ENCODER_INPUT = "input"
 HISTORY, NEXT_HISTORY = "history", "next_history"
-SUMMARY = "summary"
 LAYERS = {"main_path.0": "conv1", "main_path.3": "conv2", "shortcut.0": "shortcut"}
 WEIGHT = re.compile(r"encoder_layers\.(\d+)\.(main_path\.0|main_path\.3|shortcut\.0)\.weight")
 
@@ -90,11 +89,7 @@ def _silent(name: str):
 
 
 def _name_layers(model: ModelProto) -> None:
-    """Name encoder nodes "stageK.layer" and their outputs alike; stage outputs "stageK".
-
-    And what summarizes a sensor "summary.linear", which reads "summary.input". That is no
-    stage: small differences between engines are large in what it standardizes.
-    """
+    """Name encoder nodes "stageK.layer" and their outputs alike; stage outputs "stageK"."""
     consumers: dict[str, list[onnx.NodeProto]] = {}
     producers = {output: node for node in model.graph.node for output in node.output}
     for node in model.graph.node:
@@ -111,12 +106,6 @@ def _name_layers(model: ModelProto) -> None:
         return following[0] if following and following[0].op_type in ("Relu", "Gelu") else None
 
     for node in model.graph.node:
-        if node.op_type == "Gemm" and node.input[1] == f"{SUMMARY}.weight":
-            name(producers[node.input[0]], f"{SUMMARY}.input")
-            name(node, f"{SUMMARY}.linear")
-            following = activation(node)
-            assert following is not None, "a summary ends in its activation"
-            name(following, f"{SUMMARY}.linear.activation")
         match = WEIGHT.search(node.input[1]) if node.op_type == "Conv" else None
         if match is None:
             continue
@@ -176,8 +165,8 @@ def _name_histories(
 
 def layers(model: ModelProto) -> tuple[str, ...]:
     """Names of the layers that can be quantized, or left in float, in order."""
-    names = (n.name for n in model.graph.node if n.op_type in ("Conv", "Add", "Gemm"))
-    return tuple(n for n in names if n.startswith(("stage", SUMMARY)))
+    names = (n.name for n in model.graph.node if n.op_type in ("Conv", "Add"))
+    return tuple(n for n in names if n.startswith("stage"))
 
 
 def expose(model: ModelProto, tensors: Sequence[str]) -> ModelProto:

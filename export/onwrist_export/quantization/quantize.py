@@ -50,9 +50,8 @@ STEP_SCALE = 2.0**-8
 # such engines do not suit anyway, it would cost more.
 HEADROOM = 1.75
 MOVING = ("Pad", "Slice", "Concat", "Reshape", "Transpose")  # they keep the scale
-QUANTIZABLE = ("Conv", "Gemm", "Add", "Relu", *MOVING)
-# how names of its nodes begin
-ENCODER = ("stage", network.SUMMARY, network.HISTORY, network.NEXT_HISTORY)
+QUANTIZABLE = ("Conv", "Add", "Relu", *MOVING)
+ENCODER = ("stage", network.HISTORY, network.NEXT_HISTORY)  # how names of its nodes begin
 
 
 @dataclass(frozen=True, eq=False)
