@@ -23,7 +23,7 @@ TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bi
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-arm check counts latencies bundle day-bundle fusion-bundle days notes benchmarks clean
+.PHONY: demo test test-arm check counts latencies bundle day-bundle fusion-bundle fusion days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -88,6 +88,12 @@ fusion-bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pack $(OUT)/fusion/quantized $(TRIED) -o $(OUT)/fusion/packed.onwrist
 	$(BIN)/onwrist-export calibrate $(OUT)/fusion/packed.onwrist $(FUSION) --config body-fusion \
 	    -o sdk/onwrist/bundles/body-fusion.onwrist
+
+# Leaves out each of thirteen people in turn: hours on one core.
+fusion: $(VENV)/.dev
+	$(BIN)/python benchmarks/fusion.py $(FUSION) --folds $(OUT)/fusion/folds \
+	    --judged "hybrid, restored" -o benchmarks/results/fusion
+	$(BIN)/python benchmarks/plausible.py $(dir $(FUSION)) -o benchmarks/results/plausible.md
 
 notes: $(VENV)/.dev
 	$(BIN)/python benchmarks/ablation.py $(DATA) -o benchmarks/results/ablation.md
