@@ -66,7 +66,7 @@ def test_dead_sensors_choose_no_scale() -> None:
     tokens = np.random.default_rng(0).random((15, 4, 9, 8), np.float32)
     found = fusion.every_pattern(Sensed(tokens, np.ones((15, 4), bool)), config)
     expected = fusion.calibrate(model, found, config)
-    loud = found.tokens + 100 * ~found.live[:, :, None, None].astype(np.float32)
+    loud = found.tokens + 100 * (~found.live[:, :, None, None]).astype(np.float32)
     assert fusion.calibrate(model, Sensed(loud, found.live), config) == expected
     assert fusion.calibrate(model, Sensed(2 * tokens, found.live[:15]), config) != expected
 
