@@ -86,7 +86,8 @@ def _rules(manifest: Manifest, chosen: tuple[str, ...], risk: float) -> str:
     text = (
         f"A sensor is live from a coverage of {manifest.availability.least:g}. Of each pattern "
         "of live sensors one temperature was fitted by task, after quantization, on the bundle "
-        f"as it is deployed, from {COLDEST:g} to {HOTTEST:g}: windows were given just these "
+        f"as it is deployed, from {COLDEST:g} to {HOTTEST:g}, the highest of those that are "
+        "fitted without each person in turn: windows were given just these "
         f"sensors, less {shares} of the samples of each in spans of 1 to 5 s, windows and "
         "streams alike where there are both, and of every second one nothing was known of what "
         "came before it. Every person counts the same. "

@@ -82,7 +82,7 @@ def fit(task: str, sensors: tuple[str, ...], answers: Answers | None, risk: floa
     if reason:
         return Fitted(task, sensors, None, None, reason)
     weights = even_weights(answers.subjects)
-    temperature = bounded(answers, weights)
+    temperature = cautious(answers)
     confidence, right = said(answers, temperature)
     if answers.rate:
         least = _rate_threshold(confidence, answers.missing, weights)
@@ -91,6 +91,19 @@ def fit(task: str, sensors: tuple[str, ...], answers: Answers | None, risk: floa
         least = min(threshold(confidence, right, weights, risk), half)
     minimum = math.floor(least * 10**DIGITS) / 10**DIGITS
     return Fitted(task, sensors, temperature, minimum)
+
+
+def cautious(answers: Answers) -> float:
+    """The highest of the temperatures that are fitted without each person in turn.
+
+    Few people ask for one temperature together and for others each: whoever comes next must
+    not be told more than any of them would have been.
+    """
+    each = []
+    for person in answers.people:
+        others = answers.select(answers.subjects != person)
+        each.append(bounded(others, even_weights(others.subjects)))
+    return max(each)
 
 
 def bounded(answers: Answers, weights: Array) -> float:

@@ -27,7 +27,7 @@ from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Manifest, Role
 
 # Of one person and task: windows next to each other say the same again.
-MOST_WINDOWS, MOST_IN_STEPS = 120, 24
+MOST_WINDOWS, MOST_IN_STEPS = 100, 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def reissue(opened: Bundle, prepared: Bundle, fitted: Sequence[Fitted]) -> Reiss
     for role in changed:
         parities[role] = _compared(plain, role, parities[role], vectors)
         parities[role].require(excludable=False)
-    tolerance, loose = _tolerances(manifest, vectors, parities, changed)
+    tolerance, loose = _tolerances(opened.manifest, manifest, vectors, parities, changed)
     golden = msgspec.structs.replace(
         manifest.golden, windows=len(vectors["values"]), tolerance=tolerance, loose=loose
     )
@@ -239,13 +239,15 @@ def _copied(
 
 
 def _tolerances(
-    manifest: Manifest, vectors: Vectors, parities: Parities, changed: Sequence[Role]
+    before: Manifest,
+    manifest: Manifest,
+    vectors: Vectors,
+    parities: Parities,
+    changed: Sequence[Role],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """How far engines may be off: as far as before, and as the files of now are."""
-    assert manifest.availability is not None
-    # A temperature below 1 magnifies the last bits.
-    coldest = min(t for p in manifest.availability.patterns for t in p.temperatures.values())
-    grown = max(1.0, 1 / coldest)
+    # A lower temperature magnifies the last bits.
+    grown = max(1.0, _coldest(before) / _coldest(manifest))
     agreements = [a for role in changed for a in parities[role].agreements]
     forms = dict.fromkeys(graph.format for graph in manifest.graphs)
     tolerance, loose = {}, {}
@@ -258,3 +260,11 @@ def _tolerances(
         tolerance[name] = max(least, grown * manifest.golden.tolerance[name])
         loose[name] = max(most, grown * manifest.golden.loose[name])
     return tolerance, loose
+
+
+def _coldest(manifest: Manifest) -> float:
+    """The lowest temperature of any pattern; 1 where none is."""
+    if manifest.availability is None:
+        return 1.0
+    patterns = manifest.availability.patterns
+    return min([1.0, *(t for pattern in patterns for t in pattern.temperatures.values())])
