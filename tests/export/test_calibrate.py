@@ -20,12 +20,22 @@ from onwrist.simulate import simulate
 from onwrist_export.calibrating import answers as telling
 from onwrist_export.calibrating import card
 from onwrist_export.calibrating.answers import Answers, Teller
-from onwrist_export.calibrating.fit import LEAST_ANSWERED, Fitted, fit, judge, said
+from onwrist_export.calibrating.fit import (
+    HOTTEST,
+    LEAST_ANSWERED,
+    Fitted,
+    cautious,
+    fit,
+    judge,
+    said,
+)
 from onwrist_export.calibrating.people import require_fits, spread
 from onwrist_export.calibrating.reissue import Reissued, reissue
 from onwrist_export.calibrating.scaled import prepared, subsets
 from onwrist_export.cli import main
 from onwrist_export.fusion.config import load_fusion_config
+from onwrist_export.judging.trust import fit_temperature
+from onwrist_export.judging.weighting import even_weights
 from onwrist_export.packing.fusion_bundle import describe
 from onwrist_export.packing.pack import Description, pack, stages
 from onwrist_export.quantization import flatbuffer, network
@@ -250,6 +260,21 @@ def test_every_person_counts_the_same_however_many_windows_they_have(
     assert first.reason == second.reason == ""
     assert first.temperature == pytest.approx(second.temperature, rel=1e-2)
     assert first.minimum == pytest.approx(second.minimum, abs=0.01)
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_nobody_is_told_more_than_without_any_one_person(seed: int, people: int) -> None:
+    answers = made(400, people, seed)
+    bold = answers.subjects == "S1"  # who is overrated by far
+    answers = replace(
+        answers, logits=np.where(bold[:, None], 4 * answers.logits, answers.logits)
+    )
+    found = cautious(answers)
+    for person in answers.people:
+        rest = answers.select(answers.subjects != person)
+        without = fit_temperature(rest.logits, rest.truth, even_weights(rest.subjects))
+        assert found >= min(without, HOTTEST) - 1e-6
 
 
 @settings(max_examples=15)
