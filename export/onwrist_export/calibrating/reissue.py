@@ -246,8 +246,6 @@ def _tolerances(
     changed: Sequence[Role],
 ) -> tuple[dict[str, float], dict[str, float]]:
     """How far engines may be off: as far as before, and as the files of now are."""
-    # A lower temperature magnifies the last bits.
-    grown = max(1.0, _coldest(before) / _coldest(manifest))
     agreements = [a for role in changed for a in parities[role].agreements]
     forms = dict.fromkeys(graph.format for graph in manifest.graphs)
     tolerance, loose = {}, {}
@@ -257,14 +255,16 @@ def _tolerances(
         otherwise = max((a.outputs[name] for a in agreements), default=0.0)
         alike = max([alike, *(float(np.abs(other - reference).max()) for other in others)])
         least, most = allowed(reference, alike, otherwise)
+        # A lower temperature magnifies the last bits of its task.
+        grown = max(1.0, _coldest(before, name) / _coldest(manifest, name))
         tolerance[name] = max(least, grown * manifest.golden.tolerance[name])
         loose[name] = max(most, grown * manifest.golden.loose[name])
     return tolerance, loose
 
 
-def _coldest(manifest: Manifest) -> float:
-    """The lowest temperature of any pattern; 1 where none is."""
+def _coldest(manifest: Manifest, output: str) -> float:
+    """The lowest temperature of an output in any pattern; 1 where none is."""
     if manifest.availability is None:
         return 1.0
     patterns = manifest.availability.patterns
-    return min([1.0, *(t for pattern in patterns for t in pattern.temperatures.values())])
+    return min([1.0, *(pattern.temperatures.get(output, 1.0) for pattern in patterns)])
