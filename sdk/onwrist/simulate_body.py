@@ -60,7 +60,7 @@ def body(
     random = np.random.default_rng(seed)
     times = np.arange(int(seconds * RATE)) / RATE
     walking = ((times >= WALKS * seconds) & (times < LIES * seconds)).astype(np.float64)
-    lying = np.clip((times - LIES * seconds) / 2.0, 0.0, 1.0)  # it takes two seconds
+    lying = np.clip((times - LIES * seconds) / 6.0, 0.0, 1.0)  # it takes six seconds
     stride = 2 * np.pi * random.uniform(0.8, 1.0) * times
     signals = {}
     for position, upright, shaken, turned in zip(

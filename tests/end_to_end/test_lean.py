@@ -21,6 +21,7 @@ ROOTS = ("runtime", "sdk", "export")
 BUNDLES = {
     "onwrist/bundles/wrist-himae-small.onwrist": 3_000_000,
     "onwrist/bundles/day-lsm2.onwrist": 1_000_000,
+    "onwrist/bundles/body-fusion.onwrist": 9_000_000,
 }
 DEFAULT, MOST_BYTES = "onwrist/bundles/wrist-himae.onwrist", 6_000_000
 
