@@ -20,7 +20,7 @@ from onwrist_runtime.manifest_plausible import AXES, FEATURES, Plausible, Usual
 from onwrist_runtime.motion import Looks, looks
 from onwrist_runtime.usual import ARRANGEMENTS, Likelihood, arranged
 
-ALARMS = 0.01  # share of windows, of subjects not seen, that a margin may blame
+ALARMS = 0.005  # share of windows, of subjects not seen, that a margin may blame
 FOUND = 0.5  # share of altered windows that must be found for the check to be made
 COVERED = 0.5  # share of a window's grid points that must be observed to learn of it
 # Whatever recordings show, a sensor that says other than this of gravity alone is defective:
