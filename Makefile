@@ -83,7 +83,8 @@ fusion-bundle: $(VENV)/.dev $(ELSEWHERE)
 	$(BIN)/onwrist-export pretrain $(FUSION) --config body-fusion -o $(OUT)/fusion/encoded.safetensors
 	$(BIN)/onwrist-export train $(FUSION) --config body-fusion --encoder $(OUT)/fusion/encoded.safetensors \
 	    -o $(OUT)/fusion/fused.safetensors
-	$(BIN)/onwrist-export quantize $(OUT)/fusion/fused.safetensors --calibrate $(FUSION) -o $(OUT)/fusion/quantized
+	$(BIN)/onwrist-export quantize $(OUT)/fusion/fused.safetensors --calibrate $(FUSION) \
+	    --exclude sense.chest.stage1.shortcut -o $(OUT)/fusion/quantized
 	$(BIN)/onwrist-export check $(OUT)/fusion/quantized --recordings $(FUSION)
 	$(BIN)/onwrist-export pack $(OUT)/fusion/quantized $(TRIED) -o $(OUT)/fusion/packed.onwrist
 	$(BIN)/onwrist-export calibrate $(OUT)/fusion/packed.onwrist $(FUSION) --config body-fusion \
