@@ -25,6 +25,7 @@ from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.quantize import quantize
 from onwrist_runtime import bundle
 from onwrist_runtime.manifest import Role
+from onwrist_runtime.verify import golden_scales
 
 ROLES = [("wrist-himae", "window"), ("wrist-himae", "step"), ("day-lsm2", "window")]
 # Relative, of two engines. The class score reads the deviation of channels that hardly move,
@@ -72,6 +73,9 @@ def golden_outputs(
     golden = safetensors.numpy.load(opened.members[manifest.golden.file])
     part = "step/" if role == "step" else ""
     shapes = manifest.inputs(role)
+    if manifest.scales:
+        scales = golden_scales(manifest, role, golden[f"{part}observed"] > 0)
+        golden |= {part + name: scale for name, scale in scales.items()}
     given: dict[str, list[Array]] = {}
     for turn in range(len(golden[f"{part}values"])):
         fed = {
