@@ -52,8 +52,7 @@ def conditions(lane: Path, bundles: Sequence[Bundle]) -> dict[str, str]:
         "emulator": f"QEMU {version} in user mode; Cortex-A55 is a Cortex-A76 by another name",
         "caches": f"KiB x ways of L1D, L1I and L2: {', '.join(caches)}; the least recently "
         "used line goes, nothing is prefetched",
-        "counted": f"medians of {CALLS} warm calls from Python; a push includes making its "
-        "samples, about a tenth of it",
+        "counted": f"medians of {CALLS} warm calls from Python",
     }
 
 

@@ -67,10 +67,10 @@ def body(
         POSITIONS, _UPRIGHT, _SHAKEN, _TURNED, strict=True
     ):
         kept = times < dies.get(position, np.inf)
-        for axis, *amounts in zip("xyz", upright, _LYING, shaken, turned, strict=True):
-            stands, lies, shake, turn = amounts
-            gravity = stands * (1 - lying) + lies * lying
-            acc = gravity + walking * shake * _gait(random, stride)
+        gravity = np.outer(upright, 1 - lying) + np.outer(_LYING, lying)
+        gravity /= np.linalg.norm(gravity, axis=0)
+        for axis, pull, shake, turn in zip("xyz", gravity, shaken, turned, strict=True):
+            acc = pull + walking * shake * _gait(random, stride)
             gyro = walking * turn * _gait(random, stride)
             for kind, signal, noise in (("acc", acc, _NOISE), ("gyro", gyro, _TURN_NOISE)):
                 noisy = (signal + noise * random.standard_normal(len(times)))[kept]

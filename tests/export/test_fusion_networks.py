@@ -1,4 +1,4 @@
-"""Fusion over whichever sensors are there: what is gone must not matter, in any way of fusing."""
+"""Fusion over whichever sensors are there: what is gone must not matter, however it is done."""
 
 from __future__ import annotations
 
