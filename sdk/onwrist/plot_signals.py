@@ -46,7 +46,7 @@ def draw_sensor(
     begin, end = max(gaps, key=lambda gap: gap[1] - gap[0], default=(0.0, 0.0))
     if end - begin > _NAMED_GAP * (recording.end - recording.start):
         panel.text(
-            (begin + end) / 2 - recording.start, 0.5, "no data", fontsize=8, color="#555555",
+            (begin + end) / 2 - recording.start, 0.1, "no data", fontsize=8, color="#555555",
             ha="center", va="center", transform=panel.get_xaxis_transform(), clip_on=True,
         )  # fmt: skip
 
