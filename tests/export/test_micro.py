@@ -24,7 +24,7 @@ from onwrist_export.quantization.quantize import quantize, quantize_step
 from onwrist_runtime import bundle
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import Baseline, Role
+from onwrist_runtime.manifest import Baseline
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def python() -> str:
 
 def claims(opened: Bundle) -> list[Trial]:
     """What a bundle says of its files in TFLite-Micro."""
-    parities = msgspec.json.decode(opened.members["parity.json"], type=dict[Role, Parity])
+    parities = msgspec.json.decode(opened.members["parity.json"], type=dict[str, Parity])
     return [t for parity in parities.values() for t in parity.trials if t.engine == MICRO]
 
 
