@@ -59,7 +59,7 @@ def save(
     for panel, ((sensor, _), channels) in zip(panels, sensors.items(), strict=False):
         draw_sensor(panel, sensor, channels, recording)
         draw_restored(panel, channels, predictions, manifest, recording.start)
-        if panel.lines:
+        if panel.get_legend_handles_labels()[0]:
             panel.legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=4, **LEGEND)
     for panel, task in zip(panels[len(sensors) :], manifest.tasks, strict=True):
         labels = [label for label in recording.labels if label.task == task.name]
