@@ -7,16 +7,19 @@ it tests on. Golden windows are simulated, so that a bundle holds nobody's recor
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist.simulate import body
 from onwrist_export.fusion import cases
 from onwrist_export.fusion.config import FusionConfig
 from onwrist_export.fusion.evidence import subsets
 from onwrist_export.windows.grids import Grid, Windows, load_grids, of_subjects
 from onwrist_export.windows.masks import drop_spans
+from onwrist_runtime.signals import resample
 
 APART = 22  # grid points between two windows that are calibrated or checked on
 GAPS = (0.25, 0.5, 0.75)  # shares that go missing in spans
@@ -94,6 +97,21 @@ def simulated(config: FusionConfig, count: int, seed: int) -> Windows:
     )
 
 
+def walking(windows: Windows, config: FusionConfig) -> Windows:
+    """The windows with what `onwrist.simulate.body` has of their channels, while it walks."""
+    values, samples = windows.values.copy(), config.window.samples
+    seconds = 4 * samples / config.window.rate  # of which the middle half is walked
+    for row in range(len(windows)):
+        worn = body(seconds, row, dies={}).signals
+        for channel, name in enumerate(config.channel_names):
+            if name in worn:
+                first = int(1.25 * samples)
+                values[row, channel], _ = resample(
+                    worn[name], config.window.rate, first, samples
+                )
+    return replace(windows, values=values)
+
+
 def patterns(windows: Windows, config: FusionConfig) -> dict[tuple[str, ...], Windows]:
     """For every subset of the sensors, the windows that have all of them, less the others."""
     found, there = {}, cases.live(windows, config)
@@ -105,9 +123,12 @@ def patterns(windows: Windows, config: FusionConfig) -> dict[tuple[str, ...], Wi
 
 
 def golden(config: FusionConfig, seed: int) -> Windows:
-    """A window for every subset of the sensors, some with gaps, and one that hardly counts."""
+    """A window for every subset of the sensors, some with gaps, and one that hardly counts.
+
+    Where a simulated body has the sensor, somebody walks, so that every sensor is believed.
+    """
     subset_list = subsets(config.names)
-    windows = simulated(config, len(subset_list) + len(GAPS) + 1, seed)
+    windows = walking(simulated(config, len(subset_list) + len(GAPS) + 1, seed), config)
     kept = np.ones(windows.observed.shape, bool)
     for row, subset in enumerate(subset_list):
         for name, rows in zip(config.names, config.rows, strict=True):
