@@ -182,7 +182,7 @@ def test_a_random_split_judges_every_window(recorded, tmp_path):
     found = folds.leak(Path("trials"), CONFIG, tmp_path, print)
     assert isinstance(found, Evidence)
     assert sorted(set(found.subjects)) == ["01", "02", "03"]
-    assert set(found.logits) == {folds.LATE, folds.HYBRID}
+    assert set(found.logits) == {folds.LATE, folds.RESTORED}
 
 
 def test_a_persons_own_labels_do_not_set_their_temperature():

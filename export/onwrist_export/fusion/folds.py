@@ -33,7 +33,8 @@ Say = Callable[[str], None]
 Array = NDArray[np.float32]
 Ask = Callable[[Windows], Array]  # logits of all tasks (W, L); NaN where it cannot say
 
-LATE, UNCERTAIN, HYBRID = "late", "uncertainty-aware late", "hybrid"
+LATE, UNCERTAIN = "late", "uncertainty-aware late"
+HYBRID, RESTORED = "hybrid", "hybrid, restored"
 ALONE = " alone"
 MISSING = dict(zip(PARTIAL, (0.25, 0.5, 0.75), strict=True))
 SPLITS = 3  # parts of a random split
@@ -105,12 +106,13 @@ def leak(path: Path, config: FusionConfig, folder: Path, say: Say) -> Evidence:
         windows, places = _every(grids, config, OVERLAP)
         every = Cases(windows, np.array(names)[places])
         part = np.random.default_rng(config.seed).integers(0, SPLITS, len(windows))
+        config = config.with_fusion(fill="restored", stop_gradient=True)
         found = []
         for k in range(SPLITS):
             say(f"random split of windows, part {k + 1} of {SPLITS}")
             encoded = learn.encode(windows.select(part != k), config)
             merged = learn.fuse(encoded, windows.select(part != k), config)
-            methods = {LATE: _late(encoded, config), HYBRID: _hybrid(merged, config)}
+            methods = {LATE: _late(encoded, config), RESTORED: _hybrid(merged, config)}
             asked = Cases(windows.select(part == k), every.names[part == k])
             found.append(evidence((methods, None), asked, config))
         folder.mkdir(parents=True, exist_ok=True)
@@ -164,7 +166,7 @@ def _methods(learned: Windows, config: FusionConfig, say: Say) -> Methods:
         (HYBRID, plain),
         ("hybrid, mask token", config.with_fusion(fill="mask")),
         ("hybrid, memory token", config.with_fusion(fill="memory")),
-        ("hybrid, restored", config.with_fusion(fill="restored", stop_gradient=True)),
+        (RESTORED, config.with_fusion(fill="restored", stop_gradient=True)),
         (
             "hybrid, restored, gradient not stopped",
             config.with_fusion(fill="restored", stop_gradient=False),
