@@ -292,7 +292,7 @@ def test_a_configuration_states_only_what_differs_from_one_that_ships() -> None:
     assert (small.channels, small.split) == (whole.channels, whole.split)
     twice = parse_config('like = "wrist-himae-small"\nseed = 8')
     assert (twice.seed, twice.encoder) == (8, small.encoder)
-    with pytest.raises(InputError, match="'wrist': choose from day-lsm2, wrist-himae"):
+    with pytest.raises(InputError, match="like = 'wrist': choose from body-fusion"):
         parse_config('like = "wrist"')
     with pytest.raises(InputError, match="colour"):
         parse_config('like = "wrist-himae"\ncolour = "red"')
