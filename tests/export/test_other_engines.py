@@ -32,6 +32,7 @@ from onwrist_export.quantization.quantize import (
 from onwrist_export.windows.grids import Windows, run_all
 from onwrist_runtime import bundle
 from onwrist_runtime.processor import has_vnni
+from onwrist_runtime.verify import golden_scales
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +47,8 @@ def case(request: pytest.FixtureRequest) -> tuple[QuantizedModel, Windows]:
     """A model and windows: random in the shipped sizes, or shipped with its golden ones."""
     if request.param == "random":
         return random_model(), small.windows(16, samples=SAMPLES, seed=5)
-    members = bundle.read(SHIPPED).members
-    names = file_names("window")
+    opened = bundle.read(SHIPPED)
+    members, names = opened.members, file_names("window")
     u8, s8 = (onnx.load_from_string(members[names[kind]]) for kind in ("u8", "s8"))
     golden = safetensors.numpy.load(members["golden.safetensors"])
     values, observed = golden["values"], golden["observed"].astype(bool)
@@ -59,6 +60,7 @@ def case(request: pytest.FixtureRequest) -> tuple[QuantizedModel, Windows]:
         np.full(count, "S"),
         {},
         baseline=golden.get("baseline"),
+        scales=golden_scales(opened.manifest, "window", observed),
     )
     # the float graph is not shipped, and nothing here asks for it
     tflite = members[names["tflite"]]
