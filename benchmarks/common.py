@@ -80,7 +80,8 @@ def inputs(model: onwrist.Model) -> dict[str, NDArray[np.float32]]:
         name: np.zeros(shape, np.float32) for name, shape in model.manifest.inputs().items()
     }
     values = window(model)[np.newaxis]
-    return zeros | {"values": values, "observed": np.ones_like(values)}
+    scales = {name: np.ones(shape, np.float32) for name, shape in model.manifest.scales.items()}
+    return zeros | scales | {"values": values, "observed": np.ones_like(values)}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
