@@ -27,17 +27,6 @@ RADIAN = 57.29578  # degrees
 Floats = NDArray[np.float32]
 
 
-def implausible(manifest: Manifest, values: Floats, observed: NDArray[Any]) -> dict[str, str]:
-    """Why a sensor cannot be believed, for each that cannot.
-
-    Parameters
-    ----------
-    values : float32 (channels, samples) in the units of the manifest, 0 where not observed.
-    observed : bool, or 0 and 1, of the same shape.
-    """
-    return Plausibility.of(manifest).implausible(values, observed)
-
-
 class Plausibility:
     """What is plausible, ready for any number of windows.
 
@@ -75,7 +64,13 @@ class Plausibility:
         return cls(manifest.plausible, names, manifest.rate, manifest.samples)
 
     def implausible(self, values: Floats, observed: NDArray[Any]) -> dict[str, str]:
-        """As the function of this name."""
+        """Why a sensor cannot be believed, for each that cannot.
+
+        Parameters
+        ----------
+        values : float32 (channels, samples) in the channels' units, 0 where not observed.
+        observed : bool, or 0 and 1, of the same shape.
+        """
         if not self._records:
             return {}
         found = looks(values[self._rows], observed[self._rows].astype(np.float32), self._rate)

@@ -19,7 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.calibrating.fit import Fitted
-from onwrist_export.packing.pack import allowed
+from onwrist_export.packing.tolerances import allowed
 from onwrist_export.packing.trials import Parities
 from onwrist_export.quantization.check import compare_files
 from onwrist_export.quantization.parity import Agreement, Parity

@@ -12,7 +12,7 @@ import torch
 from onwrist_export.commands.options import add_threads, finish, say
 from onwrist_export.judging import tables
 from onwrist_export.packing import steps
-from onwrist_export.packing.artifact import write_record
+from onwrist_export.packing.records import write_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

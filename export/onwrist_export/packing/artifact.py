@@ -16,7 +16,6 @@ from typing import Literal
 
 import msgspec
 
-from onwrist.files import written_beside
 from onwrist_export.config import Config, Split, Window, load_config
 from onwrist_export.learning import store
 from onwrist_export.learning.calibrate import RateRules
@@ -25,11 +24,11 @@ from onwrist_export.model.graph import DeployGraph
 from onwrist_export.model.himae import HiMAE, HiMAEConfig
 from onwrist_export.model.normalize import Scaling
 from onwrist_export.packing.pack import Description, stages
+from onwrist_export.packing.records import PARITY, RESULTS, SOURCE
 from onwrist_export.quantization.quantize import STEMS
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Channel, Role, Step, Task
 
-SOURCE, PARITY, RESULTS = "source.json", "parity.json", "results.json"
 CHECKPOINTS: dict[Role, str] = {"window": "checkpoint", "step": "checkpoint-step"}
 
 
@@ -235,12 +234,6 @@ def layout(source: Source, role: Role = "window") -> Config:
         baseline=None,
         split=Split(test=(), validation=()),
     )
-
-
-def write_record(path: Path, record: object) -> None:
-    """A record as JSON, written beside and moved into place."""
-    with written_beside(path) as beside:
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
 
 
 class _Kind(msgspec.Struct):

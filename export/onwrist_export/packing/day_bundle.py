@@ -11,11 +11,16 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.days.config import DayConfig
-from onwrist_export.packing.pack import GOLDEN_FILE, allowed, graph_files, require_checked
+from onwrist_export.packing.pack import (
+    GOLDEN_FILE,
+    graph_files,
+    members,
+    require_checked,
+)
+from onwrist_export.packing.tolerances import through_all
 from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.day import Days, Run, chained
 from onwrist_export.quantization.litert import Kernels, LiteRT
@@ -24,10 +29,8 @@ from onwrist_export.quantization.quantize import QuantizedModel
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import (
-    CARD_FILE,
     CLOCK,
     FORMAT_VERSION,
-    PARITY_FILE,
     Golden,
     Manifest,
     Role,
@@ -129,26 +132,12 @@ def pack_days(
         _outputs(manifest, chosen, _lite(models, kernels))
         for kernels in (Kernels.BUILT_IN, Kernels.REFERENCE)
     ]
-    tolerance, loose = {}, {}
-    for name, reference in found["tflite"].items():
-        alike = float(np.abs(found["onnx"][name] - reference).max())
-        otherwise = max(float(np.abs(other[name] - reference).max()) for other in others)
-        for parity in parities.values():
-            for a in parity.agreements:
-                off = a.outputs.get(name, 0.0)
-                alike, otherwise = max(alike, off * a.rounds_alike), max(otherwise, off)
-        tolerance[name], loose[name] = allowed(reference, alike, otherwise)
+    tolerance, loose = through_all(found, others, parities.values())
     for form, outputs in found.items():
         vectors |= {f"{form}/{name}": value for name, value in outputs.items()}
-    members = {name: data for m in models.values() for name, data in m.files.items()} | {
-        GOLDEN_FILE: safetensors.numpy.save(
-            {name: np.ascontiguousarray(vector) for name, vector in vectors.items()}
-        ),
-        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parities), indent=1),
-        CARD_FILE: card.encode(),
-    }
     golden = Golden(file=GOLDEN_FILE, windows=len(chosen), tolerance=tolerance, loose=loose)
-    bundle.write(path, msgspec.structs.replace(manifest, golden=golden), members)
+    stated = msgspec.structs.replace(manifest, golden=golden)
+    bundle.write(path, stated, members(models.values(), vectors, parities, card))
 
 
 def _lite(models: Models, kernels: Kernels) -> dict[Role, Run]:

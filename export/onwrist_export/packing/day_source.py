@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from onwrist_export.days.config import DayConfig
-from onwrist_export.packing.artifact import SOURCE, kind
+from onwrist_export.packing.artifact import kind
+from onwrist_export.packing.records import SOURCE
 from onwrist_runtime.errors import InputError
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from onwrist_export.days import store
 from onwrist_export.model.day_graph import DayGraph, DecodeGraph, EmbedGraph, EncodeGraph
-from onwrist_export.packing import artifact, day_card, day_source
+from onwrist_export.packing import artifact, day_card, day_source, records
 from onwrist_export.packing.day_bundle import ROLES, describe, pack_days
 from onwrist_export.packing.day_source import DaySource
 from onwrist_export.packing.day_windows import calibration, checking
@@ -18,7 +16,6 @@ from onwrist_export.quantization.day import quantize
 from onwrist_export.quantization.day_check import check_days
 from onwrist_export.quantization.parity import DAY, Parity
 from onwrist_export.quantization.quantize import QuantizedModel
-from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest, Role
 
 CALIBRATION_DAYS, CHECK_DAYS = 200, 200
@@ -58,7 +55,7 @@ def quantize_checkpoint(
     for model in models.values():
         model.save(folder)
     artifact.keep_checkpoint(folder, checkpoint)
-    artifact.write_record(folder / artifact.SOURCE, source)
+    records.write_record(folder / records.SOURCE, source)
     return source
 
 
@@ -71,7 +68,7 @@ def check_folder(
     days = checking(recordings, config.channels, config.patch, CHECK_DAYS, CHECK_SEEDS)
     say(f"comparing float and INT8 on {len(days)} windows of a day")
     parities = check_days(models, manifest, days, DAY)
-    artifact.write_record(folder / artifact.PARITY, parities)
+    records.write_record(folder / records.PARITY, parities)
     return parities
 
 
@@ -80,15 +77,7 @@ def pack_folder(
 ) -> None:
     """Write the bundle of a checked folder, or nothing, as `steps`."""
     source, manifest, models = _opened(folder)
-    try:
-        content = (folder / artifact.PARITY).read_bytes()
-        parities = msgspec.json.decode(content, type=dict[Role, Parity])
-    except FileNotFoundError:
-        raise InputError(
-            f"{folder} was not checked: run `onwrist-export check {folder}` first"
-        ) from None
-    except msgspec.DecodeError as error:
-        raise InputError(f"{folder / artifact.PARITY} is damaged: {error}") from None
+    parities = records.read_parities(folder)
     days = checking(None, source.config.channels, source.config.patch, 100, GOLDEN_SEEDS)
 
     def write(path: Path, parities: Parities) -> None:

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.fusion.config import FusionConfig
 from onwrist_export.fusion.evidence import subsets
-from onwrist_export.packing.pack import GOLDEN_FILE, allowed, graph_files, require_checked
+from onwrist_export.packing.pack import (
+    GOLDEN_FILE,
+    graph_files,
+    members,
+    require_checked,
+)
+from onwrist_export.packing.tolerances import through_all
 from onwrist_export.quantization.check import onnx_run
 from onwrist_export.quantization.day import Member, Run
 from onwrist_export.quantization.fusion import DECODE, FUSE
@@ -28,9 +33,7 @@ from onwrist_runtime import bundle
 from onwrist_runtime.availability import Patterns
 from onwrist_runtime.ensemble import Ensemble
 from onwrist_runtime.manifest import (
-    CARD_FILE,
     FORMAT_VERSION,
-    PARITY_FILE,
     Availability,
     Fusion,
     Golden,
@@ -138,30 +141,16 @@ def pack_fusion(
         outputs(manifest, golden, _lite(models, kernels))
         for kernels in (Kernels.BUILT_IN, Kernels.REFERENCE)
     ]
-    tolerance, loose = {}, {}
-    for name, reference in found["tflite"].items():
-        alike = float(np.abs(found["onnx"][name] - reference).max())
-        otherwise = max(float(np.abs(other[name] - reference).max()) for other in others)
-        for parity in parities.values():
-            for a in parity.agreements:
-                off = a.outputs.get(name, 0.0)
-                alike, otherwise = max(alike, off * a.rounds_alike), max(otherwise, off)
-        tolerance[name], loose[name] = allowed(reference, alike, otherwise)
+    tolerance, loose = through_all(found, others, parities.values())
     vectors: Vectors = {
         "values": golden.values,
         "observed": golden.observed.astype(np.uint8),
     }
     for form, given in found.items():
         vectors |= {f"{form}/{name}": value for name, value in given.items()}
-    members = {name: data for m in models.values() for name, data in m.files.items()} | {
-        GOLDEN_FILE: safetensors.numpy.save(
-            {name: np.ascontiguousarray(vector) for name, vector in vectors.items()}
-        ),
-        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parities), indent=1),
-        CARD_FILE: card.encode(),
-    }
     said = Golden(file=GOLDEN_FILE, windows=len(golden), tolerance=tolerance, loose=loose)
-    bundle.write(path, msgspec.structs.replace(manifest, golden=said), members)
+    stated = msgspec.structs.replace(manifest, golden=said)
+    bundle.write(path, stated, members(models.values(), vectors, parities, card))
 
 
 def _lite(models: Models, kernels: Kernels) -> dict[str, Run]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from onwrist_export.fusion import plausible, store
 from onwrist_export.fusion.config import FusionConfig
-from onwrist_export.packing import artifact, fusion_card, fusion_source, fusion_windows
+from onwrist_export.packing import (
+    artifact,
+    fusion_card,
+    fusion_source,
+    fusion_windows,
+    records,
+)
 from onwrist_export.packing.fusion_bundle import describe, pack_fusion
 from onwrist_export.packing.fusion_source import KIND, FusionSource
 from onwrist_export.packing.pack import hashes
@@ -20,7 +23,6 @@ from onwrist_export.quantization.fusion import DECODE, FUSE, quantize
 from onwrist_export.quantization.fusion_check import Restored, check_fusion
 from onwrist_export.quantization.parity import FUSION, Parity
 from onwrist_export.quantization.quantize import QuantizedModel
-from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.manifest_plausible import Plausible
 
@@ -66,7 +68,7 @@ def quantize_checkpoint(
     for model in models.values():
         model.save(folder)
     artifact.keep_checkpoint(folder, checkpoint)
-    artifact.write_record(folder / artifact.SOURCE, source)
+    records.write_record(folder / records.SOURCE, source)
     return source
 
 
@@ -93,10 +95,10 @@ def check_folder(
     windows = fusion_windows.checking(recordings, source.config, CHECK_WINDOWS, CHECK_SEED)
     say(f"comparing float and INT8 on {len(windows)} windows, in every pattern of sensors")
     parities, restored = check_fusion(models, source.config, windows, FUSION)
-    artifact.write_record(folder / artifact.PARITY, parities)
+    records.write_record(folder / records.PARITY, parities)
     # nothing is known of people's signals from simulated ones
     told = Restoration(hashes(models), restored if recordings else ())
-    artifact.write_record(folder / artifact.RESULTS, told)
+    records.write_record(folder / records.RESULTS, told)
     return parities
 
 
@@ -105,9 +107,9 @@ def pack_folder(
 ) -> None:
     """Write the bundle of a checked folder, or nothing, as `steps`."""
     source, manifest, models = _opened(folder)
-    parities = _read(folder, artifact.PARITY, dict[str, Parity])
-    found = _read(folder, artifact.RESULTS, Restoration)
-    restored = found.restored if found.files == hashes(models) else ()
+    parities = records.read_parities(folder)
+    found = records.read_record(folder / records.RESULTS, Restoration)
+    restored = found.restored if found is not None and found.files == hashes(models) else ()
     golden = fusion_windows.golden(source.config, GOLDEN_SEED)
 
     def write(path: Path, parities: Parities) -> None:
@@ -115,17 +117,6 @@ def pack_folder(
         pack_fusion(path, models, parities, manifest, golden, card)
 
     pack_tried(path, write, parities, elsewhere or {})
-
-
-def _read(folder: Path, name: str, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode((folder / name).read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise InputError(
-            f"{folder} was not checked: run `onwrist-export check {folder}` first"
-        ) from None
-    except msgspec.DecodeError as error:
-        raise InputError(f"{folder / name} is damaged: {error}") from None
 
 
 def _opened(folder: Path) -> tuple[FusionSource, Manifest, dict[str, QuantizedModel]]:

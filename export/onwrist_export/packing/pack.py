@@ -17,6 +17,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from onwrist_export.model.himae import HiMAEConfig
+from onwrist_export.packing.tolerances import tolerances
 from onwrist_export.quantization.check import conditions, onnx_run, sample
 from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import Parity
@@ -46,10 +47,6 @@ Name = TypeVar("Name", bound=str)  # of a graph: its role, or how its files begi
 GOLDEN_FILE = "golden.safetensors"
 GOLDEN_AS_THEY_ARE = 6
 GOLDEN_STEPS = 10  # of each kind, more than a window has
-# An engine may be off by this share of an output's range over the golden windows, or by
-# this many times what was measured here, whichever is more: room for the last bits of
-# other processors, and far below what a wrong graph gives.
-TOLERANCE, MARGIN = 1e-3, 4.0
 
 
 @dataclass(frozen=True)
@@ -123,8 +120,6 @@ def pack(
         steps = len(golden)
         runs = (_carrying(models["step"], run) for run in _runs(models["step"]))
         tensors |= _vectors(golden, *runs, prefix="step/")
-    # safetensors writes memory as it lies, whatever the order of its axes.
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     tolerance, loose = tolerances(parities.values(), tensors)
     manifest = Manifest(
         format=FORMAT_VERSION,
@@ -149,12 +144,7 @@ def pack(
         ),
         members={},
     )
-    members = {name: data for m in models.values() for name, data in m.files.items()} | {
-        GOLDEN_FILE: safetensors.numpy.save(tensors),
-        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parities), indent=1),
-        CARD_FILE: card.encode(),
-    }
-    bundle.write(path, manifest, members)
+    bundle.write(path, manifest, members(models.values(), tensors, parities, card))
 
 
 def graph_files(roles: Iterable[Role], sensor: str | None = None) -> tuple[Graph, ...]:
@@ -245,33 +235,20 @@ def golden_windows(windows: Windows, channels: list[str], rate: float) -> Window
     )
 
 
-def tolerances(
-    parities: Iterable[Parity], golden: Mapping[str, NDArray[np.generic]]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """How far engines that round alike, and those that do not, may be off by output."""
-    agreements = [agreement for parity in parities for agreement in parity.agreements]
-    tolerance, loose = {}, {}
-    for name in agreements[0].outputs:
-        measured = {True: 0.0, False: 0.0}
-        for a in agreements:
-            measured[a.rounds_alike] = max(measured[a.rounds_alike], a.outputs[name])
-        reference = golden[f"onnx/{name}"]
-        tolerance[name], loose[name] = allowed(reference, measured[True], measured[False])
-    return tolerance, loose
-
-
-def allowed(
-    reference: NDArray[np.generic], alike: float, otherwise: float
-) -> tuple[float, float]:
-    """The most that an output may be off in engines that round alike, and in any other.
-
-    Parameters
-    ----------
-    reference : the golden output.
-    alike, otherwise : how far off such engines were found.
-    """
-    tolerance = max(TOLERANCE * float(np.ptp(reference)), MARGIN * alike)
-    return tolerance, max(tolerance, MARGIN * otherwise)
+def members(
+    models: Iterable[QuantizedModel],
+    vectors: Mapping[str, NDArray[np.generic]],
+    parities: Mapping[str, Parity],
+    card: str,
+) -> dict[str, bytes]:
+    """Everything in a bundle but its manifest."""
+    # safetensors writes memory as it lies, whatever the order of its axes.
+    laid = {name: np.ascontiguousarray(vector) for name, vector in vectors.items()}
+    return {name: data for model in models for name, data in model.files.items()} | {
+        GOLDEN_FILE: safetensors.numpy.save(laid),
+        PARITY_FILE: msgspec.json.format(msgspec.json.encode(parities), indent=1),
+        CARD_FILE: card.encode(),
+    }
 
 
 def require_checked(

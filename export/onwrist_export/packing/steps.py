@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,6 +29,7 @@ from onwrist_export.packing import (
     day_steps,
     fusion_source,
     fusion_steps,
+    records,
 )
 from onwrist_export.packing.artifact import Source
 from onwrist_export.packing.day_source import DaySource
@@ -128,7 +128,7 @@ def quantize_checkpoint(
     artifact.keep_checkpoint(folder, checkpoint)
     if step is not None:
         artifact.keep_checkpoint(folder, step, "step")
-    artifact.write_record(folder / artifact.SOURCE, source)
+    records.write_record(folder / records.SOURCE, source)
     return source
 
 
@@ -160,7 +160,7 @@ def check_folder(
             source.description.tasks,
             TRAINED if trained else IMPORTED,
         )
-    artifact.write_record(folder / artifact.PARITY, parities)
+    records.write_record(folder / records.PARITY, parities)
     if trained and recordings:
         say("judging on test subjects and by cross-validation")
         graph, _ = artifact.open_checkpoint(artifact.kept_checkpoint(folder))
@@ -171,7 +171,7 @@ def check_folder(
         found = results.measure(
             graph, int8, hashes(models), grids, config, source.rules, source.constants
         )
-        artifact.write_record(folder / artifact.RESULTS, found)
+        records.write_record(folder / records.RESULTS, found)
     return parities
 
 
@@ -210,10 +210,8 @@ def pack_folder(
         return
     source = artifact.read_source(folder)
     models = {role: QuantizedModel.load(folder, role) for role in source.roles}
-    parities = _read(folder / artifact.PARITY, dict[Role, Parity])
-    if parities is None:
-        raise InputError(f"{folder} was not checked: run `onwrist-export check {folder}` first")
-    found = _read(folder / artifact.RESULTS, Results)
+    parities = records.read_parities(folder)
+    found = records.read_record(folder / records.RESULTS, Results)
     if source.kind == "trained" and (found is None or found.files != hashes(models)):
         raise InputError(
             f"{folder} was not judged on people: run `onwrist-export check {folder} "
@@ -287,12 +285,3 @@ def _simulated(config: Config, seeds: range) -> list[Grid]:
         named = Recording(f"simulated-{seed}", f"simulated-{seed}", found.signals, found.labels)
         made.append(to_grid(named, config))
     return made
-
-
-def _read(path: Path, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        return None
-    except msgspec.DecodeError as error:
-        raise InputError(f"{path} is damaged: {error}; check again") from None
