@@ -146,13 +146,13 @@ def test_the_trees_answer_without_a_sensor(recorded):
 @pytest.mark.slow
 def test_every_person_is_judged_by_models_that_never_saw_them(recorded, tmp_path, monkeypatch):
     seen: list[set[str]] = []
-    train = folds._methods
+    train = folds.methods.trained
 
     def watched(learned, config, say):
         seen.append(set(learned.subjects))
         return train(learned, config, say)
 
-    monkeypatch.setattr(folds, "_methods", watched)
+    monkeypatch.setattr(folds.methods, "trained", watched)
     found = folds.cross_validate(Path("trials"), CONFIG, tmp_path, print)
     assert seen == [{"02", "03"}, {"01", "03"}, {"01", "02"}]
     assert found.cases.tolist() == [f"{g.subject}_{k}" for k, g in enumerate(recorded)]

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onwrist_export.fusion import learn
+from onwrist_export.fusion import adapters, learn
 from onwrist_export.fusion.config import FusionConfig, load_fusion_config
 from onwrist_export.fusion.networks import Early, Encoders, Hybrid, Late, Signals
 
@@ -161,7 +161,7 @@ def test_restoration_moves_the_fusion_only_where_its_gradient_is_let_through(sto
 @torch.no_grad()
 def test_merged_adapters_compute_what_they_computed_beside(encoders):
     adapted = copy.deepcopy(encoders)
-    learn.adapt(adapted, rank=2, alpha=8.0)
+    adapters.adapt(adapted, rank=2, alpha=8.0)
     for name, parameter in adapted.named_parameters():
         if ".second.weight" in name:
             parameter.normal_(generator=torch.Generator().manual_seed(4))
@@ -172,7 +172,7 @@ def test_merged_adapters_compute_what_they_computed_beside(encoders):
     live = torch.ones(2, 4).bool()
     before = adapted(values, observed, live)
     assert (before - encoders(values, observed, live)).abs().max() > 1e-3
-    learn.merge(adapted)
+    adapters.merge(adapted)
     assert torch.allclose(adapted(values, observed, live), before, atol=1e-5)
     assert set(dict(adapted.named_parameters())) == set(dict(encoders.named_parameters()))
 

@@ -15,7 +15,8 @@ from onwrist_export.judging.patterns import PER_PATTERN
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.fusion.report import bounds, find, report
+from benchmarks.fusion.findings import bounds, find
+from benchmarks.fusion.report import report
 from benchmarks.fusion.scores import best_fusion, difference, sets, twins
 
 PAMAP2 = ("wrist", "chest", "heart_rate")

@@ -19,15 +19,16 @@ from onwrist_export.calibrating.reissue import Reissued, reissue
 from onwrist_export.calibrating.scaled import prepared
 from onwrist_export.commands.options import (
     SHIPPED,
+    add_elsewhere,
     add_output,
     add_recordings,
     command_line,
+    elsewhere,
     finish,
     say,
 )
 from onwrist_export.packing.card import quantization
 from onwrist_export.packing.trials import Parities, pack_tried
-from onwrist_export.quantization.elsewhere import PACKAGES
 from onwrist_export.quantization.quantize import file_names
 from onwrist_runtime import bundle
 from onwrist_runtime.bundle import Bundle
@@ -67,13 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=RISK,
         help="share of wrong answers that a class task may give at most (default: %(default)g)",
     )
-    for engine in PACKAGES:
-        parser.add_argument(
-            f"--{engine}",
-            metavar="PYTHON",
-            help=f"the Python of an environment with {engine}: try every TFLite file in it, "
-            "and say in the bundle what came of it",
-        )
+    add_elsewhere(parser)
 
 
 def _share(text: str) -> float:
@@ -110,15 +105,12 @@ def run(arguments: argparse.Namespace) -> int:
     text = card.section(
         issued.manifest, fitted, chosen, figures[0], tested, figures[1], arguments.risk
     )
-    options = vars(arguments)
-    pythons = {engine: options[engine.replace("-", "_")] for engine in PACKAGES}
 
     def write(path: Path, parities: Parities) -> None:
         issued.write(path, _card(opened, issued, text, parities), parities)
 
-    elsewhere = {engine: python for engine, python in pythons.items() if python}
     if issued.changed:
-        pack_tried(arguments.output, write, issued.parities, elsewhere)
+        pack_tried(arguments.output, write, issued.parities, elsewhere(arguments))
     else:  # what they did is known
         write(arguments.output, issued.parities)
     return _finish(arguments, fitted, figures[0], chosen)

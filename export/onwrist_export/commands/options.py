@@ -17,6 +17,7 @@ from onwrist_export.days import config as days
 from onwrist_export.days.config import DayConfig, load_day_config
 from onwrist_export.fusion import config as fusion
 from onwrist_export.fusion.config import FusionConfig, load_fusion_config
+from onwrist_export.quantization.elsewhere import PACKAGES
 from onwrist_runtime.errors import InputError
 
 C = TypeVar("C", Config, DayConfig, FusionConfig)
@@ -78,6 +79,22 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, default=1, help="threads of PyTorch (default: 1)"
     )
+
+
+def add_elsewhere(parser: argparse.ArgumentParser) -> None:
+    for engine in PACKAGES:
+        parser.add_argument(
+            f"--{engine}",
+            metavar="PYTHON",
+            help=f"the Python of an environment with {engine}: try every TFLite file in it, "
+            "and say in the bundle what came of it",
+        )
+
+
+def elsewhere(arguments: argparse.Namespace) -> dict[str, str]:
+    """The Pythons that `add_elsewhere` asked for, by engine."""
+    given = ((engine, vars(arguments)[engine.replace("-", "_")]) for engine in PACKAGES)
+    return {engine: python for engine, python in given if python}
 
 
 def configured(arguments: argparse.Namespace, part: str) -> Config:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from onwrist_export.commands.options import add_output, finish
+from onwrist_export.commands.options import add_elsewhere, add_output, elsewhere, finish
 from onwrist_export.packing import steps
-from onwrist_export.quantization.elsewhere import PACKAGES
 from onwrist_runtime import bundle
 from onwrist_runtime.errors import InputError
 
@@ -23,13 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MARKDOWN",
         help="sections to append to the card",
     )
-    for engine in PACKAGES:
-        parser.add_argument(
-            f"--{engine}",
-            metavar="PYTHON",
-            help=f"the Python of an environment with {engine}: try every TFLite file in it, "
-            "and say in the bundle what came of it",
-        )
+    add_elsewhere(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,10 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         notes = [_text(path) for path in arguments.notes]
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from None
-    options = vars(arguments)
-    pythons = {engine: options[engine.replace("-", "_")] for engine in PACKAGES}
-    elsewhere = {engine: python for engine, python in pythons.items() if python}
-    steps.pack_folder(arguments.folder, arguments.output, notes, elsewhere)
+    steps.pack_folder(arguments.folder, arguments.output, notes, elsewhere(arguments))
     packed = bundle.read(arguments.output)
     size = arguments.output.stat().st_size
     result = {"bundle": str(arguments.output), "sha256": packed.hash, "bytes": size}

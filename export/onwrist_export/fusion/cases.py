@@ -94,9 +94,15 @@ def middle(grids: Sequence[Grid], config: FusionConfig) -> tuple[Windows, list[i
             )
         chosen.append(cut)
         places.append(place)
-    windows = cut_windows(chosen, config, samples // 2)
-    counts = [(grid.samples - samples) // (samples // 2) + 1 for grid in chosen]
-    return windows, np.repeat(places, counts).tolist()
+    windows, found = every(chosen, config, samples // 2)
+    return windows, [places[k] for k in found]
+
+
+def every(grids: Sequence[Grid], config: FusionConfig, hop: int) -> tuple[Windows, list[int]]:
+    """The windows every `hop` grid points, and of which grid each is."""
+    samples = config.window.samples
+    counts = [len(range(0, grid.samples - samples + 1, hop)) for grid in grids]
+    return cut_windows(grids, config, hop), np.repeat(np.arange(len(grids)), counts).tolist()
 
 
 def given(windows: Windows, which: NDArray[np.bool_], config: FusionConfig) -> Windows:

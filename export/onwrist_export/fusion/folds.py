@@ -2,40 +2,37 @@
 
 Leave-one-subject-out: for each person all ways of fusing are trained on the others, and
 asked about every subset of sensors. A fold is kept in a file of its own, so that an
-interrupted run goes on, and several can share the folds. Beside it stands what a random
-split of windows would have claimed.
+interrupted run goes on. Beside it stands what a random split of windows would have claimed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from onwrist.readers import read_all
-from onwrist_export.fusion import cases, learn
-from onwrist_export.fusion.baseline import Trees
+from onwrist_export.fusion import cases, learn, methods
 from onwrist_export.fusion.config import FusionConfig
 from onwrist_export.fusion.evidence import AS_RECORDED, PARTIAL, Evidence, named, subsets
-from onwrist_export.fusion.learn import Encoded, Merged
-from onwrist_export.fusion.networks import Early
+from onwrist_export.fusion.methods import (
+    ALONE,
+    HYBRID,
+    LATE,
+    RESTORED,
+    UNCERTAIN,
+    Array,
+    Methods,
+    Say,
+)
 from onwrist_export.judging.trust import fit_temperature, probabilities
 from onwrist_export.judging.weighting import even_weights
 from onwrist_export.windows.grids import Grid, Windows, to_grid
 from onwrist_runtime.errors import InputError
 
-Say = Callable[[str], None]
-Array = NDArray[np.float32]
-Ask = Callable[[Windows], Array]  # logits of all tasks (W, L); NaN where it cannot say
-
-LATE, UNCERTAIN = "late", "uncertainty-aware late"
-HYBRID, RESTORED = "hybrid", "hybrid, restored"
-ALONE = " alone"
 MISSING = dict(zip(PARTIAL, (0.25, 0.5, 0.75), strict=True))
 SPLITS = 3  # parts of a random split
 OVERLAP = 22  # grid points between the windows of a random split: most of each is shared
@@ -68,32 +65,25 @@ def load(path: Path, config: FusionConfig) -> tuple[list[Grid], list[str]]:
     return [to_grid(r, config) for r in recordings], [r.name for r in recordings]
 
 
-def cross_validate(
-    path: Path,
-    config: FusionConfig,
-    folder: Path,
-    say: Say,
-    only: Iterable[str] | None = None,
-) -> Evidence:
+def cross_validate(path: Path, config: FusionConfig, folder: Path, say: Say) -> Evidence:
     """Evidence on every person by models trained on all others.
 
     Parameters
     ----------
     folder : where folds are kept; one that is there is not trained again.
-    only : the people whose folds to train now, all if None.
     """
     grids, names = load(path, config)
-    subjects = sorted({grid.subject for grid in grids})
     found = []
-    for subject in subjects if only is None else only:
+    for subject in sorted({grid.subject for grid in grids}):
         file = folder / f"fold-{subject}.safetensors"
         if not file.exists():
             say(f"leaving out {subject}")
             learned = cases.drawable([g for g in grids if g.subject != subject], config)
             own = [(g, n) for g, n in zip(grids, names, strict=True) if g.subject == subject]
-            asked = _asked([g for g, _ in own], [n for _, n in own], config)
+            windows, places = cases.middle([g for g, _ in own], config)
+            asked = _known(windows, places, [n for _, n in own], config)
             folder.mkdir(parents=True, exist_ok=True)
-            evidence(_methods(learned, config, say), asked, config).save(file)
+            evidence(methods.trained(learned, config, say), asked, config).save(file)
         found.append(Evidence.load(file))
     return _uncertain(_joined(found))
 
@@ -103,8 +93,8 @@ def leak(path: Path, config: FusionConfig, folder: Path, say: Say) -> Evidence:
     file = folder / "leak.safetensors"
     if not file.exists():
         grids, names = load(path, config)
-        windows, places = _every(grids, config, OVERLAP)
-        every = Cases(windows, np.array(names)[places])
+        every = _known(*cases.every(grids, config, OVERLAP), names, config)
+        windows = every.windows
         part = np.random.default_rng(config.seed).integers(0, SPLITS, len(windows))
         config = config.with_fusion(fill="restored", stop_gradient=True)
         found = []
@@ -112,86 +102,29 @@ def leak(path: Path, config: FusionConfig, folder: Path, say: Say) -> Evidence:
             say(f"random split of windows, part {k + 1} of {SPLITS}")
             encoded = learn.encode(windows.select(part != k), config)
             merged = learn.fuse(encoded, windows.select(part != k), config)
-            methods = {LATE: _late(encoded, config), RESTORED: _hybrid(merged, config)}
+            ways = {
+                LATE: methods.late(encoded, config),
+                RESTORED: methods.hybrid(merged, config),
+            }
             asked = Cases(windows.select(part == k), every.names[part == k])
-            found.append(evidence((methods, None), asked, config))
+            found.append(evidence((ways, None), asked, config))
         folder.mkdir(parents=True, exist_ok=True)
         _joined(found).save(file)
     return Evidence.load(file)
 
 
-def _asked(grids: Sequence[Grid], names: Sequence[str], config: FusionConfig) -> Cases:
-    windows, places = cases.middle(grids, config)
+def _known(
+    windows: Windows, places: Sequence[int], names: Sequence[str], config: FusionConfig
+) -> Cases:
+    """Those that are labelled and have a sensor; `places` tells of which recording each is."""
     known = np.all([~np.isnan(target) for target in windows.targets.values()], axis=0)
     known &= cases.live(windows, config).any(axis=1)
     return Cases(windows.select(known), np.array(names)[places][known])
 
 
-def _every(grids: Sequence[Grid], config: FusionConfig, hop: int) -> tuple[Windows, list[int]]:
-    """All labelled windows and of which grid each is."""
-    parts, places = [], []
-    for place, grid in enumerate(grids):
-        if grid.samples >= config.window.samples:
-            windows = cases.labelled([grid], config, hop)
-            parts.append(windows)
-            places += [place] * len(windows)
-    joined = Windows(
-        np.concatenate([p.values for p in parts]),
-        np.concatenate([p.observed for p in parts]),
-        np.concatenate([p.elapsed for p in parts]),
-        np.concatenate([p.subjects for p in parts]),
-        {t.name: np.concatenate([p.targets[t.name] for p in parts]) for t in config.classes},
-    )
-    return joined, places
-
-
-Methods = tuple[Mapping[str, Ask], Merged | None]
-
-
-def _methods(learned: Windows, config: FusionConfig, say: Say) -> Methods:
-    """All ways of fusing, trained on these windows, and the fusion whose attention is shown."""
-    say("  encoders")
-    encoded = learn.encode(learned, config)
-    methods: dict[str, Ask] = {
-        "boosted trees": Trees(learned, config).ask,
-        "early": _early(learn.early(learned, config), config),
-        LATE: _late(encoded, config),
-        "late, zero-filled": _zero_filled(_late(encoded, config), config),
-    }
-    for k, sensor in enumerate(config.names):
-        methods[sensor + ALONE] = _alone(encoded, k, config)
-    plain = config.with_fusion(fill="none")
-    shown = None
-    for name, each in (
-        (HYBRID, plain),
-        ("hybrid, mask token", config.with_fusion(fill="mask")),
-        ("hybrid, memory token", config.with_fusion(fill="memory")),
-        (RESTORED, config.with_fusion(fill="restored", stop_gradient=True)),
-        (
-            "hybrid, restored, gradient not stopped",
-            config.with_fusion(fill="restored", stop_gradient=False),
-        ),
-    ):
-        say(f"  {name}")
-        merged = learn.fuse(encoded, learned, each)
-        methods[name] = _hybrid(merged, each)
-        shown = merged if name == HYBRID else shown
-    say("  hybrid, zero-filled")
-    undropped = _with_dropout(plain, 0.0)
-    merged = learn.fuse(encoded, learned, undropped, zero_filled=True)
-    methods["hybrid, zero-filled"] = _zero_filled(_hybrid(merged, plain), plain)
-    return methods, shown
-
-
-def _with_dropout(config: FusionConfig, share: float) -> FusionConfig:
-    """The same with this share of windows losing sensors in training."""
-    fuse = msgspec.structs.replace(config.fuse, sensor_dropout=share)
-    return msgspec.structs.replace(config, fuse=fuse)
-
-
-def evidence(methods: Methods, asked: Cases, config: FusionConfig) -> Evidence:
+def evidence(trained: Methods, asked: Cases, config: FusionConfig) -> Evidence:
     """What each method says of each case in all conditions."""
-    ways, shown = methods
+    ways, shown = trained
     windows, names = asked.windows, config.names
     available = cases.live(windows, config)
     conditions = {AS_RECORDED: windows}
@@ -226,7 +159,7 @@ def evidence(methods: Methods, asked: Cases, config: FusionConfig) -> Evidence:
             task.name: windows.targets[task.name].astype(np.int64) for task in config.classes
         },
         logits=found,
-        weights={} if shown is None else {HYBRID: attention(shown, windows, config)},
+        weights={} if shown is None else {HYBRID: methods.attention(shown, windows, config)},
     )
 
 
@@ -234,89 +167,6 @@ def _by_task(logits: Array, config: FusionConfig) -> dict[str, Array]:
     ends = np.cumsum([len(task.labels) for task in config.classes])[:-1]
     parts = np.split(logits, ends, axis=1)
     return {t.name: np.ascontiguousarray(p) for t, p in zip(config.classes, parts, strict=True)}
-
-
-def _tensors(windows: Windows, config: FusionConfig) -> tuple[torch.Tensor, ...]:
-    return (
-        torch.from_numpy(windows.values),
-        torch.from_numpy(windows.observed.astype(np.float32)),
-        torch.from_numpy(cases.live(windows, config)),
-    )
-
-
-def _early(model: Early, config: FusionConfig) -> Ask:
-    @torch.no_grad()
-    def ask(windows: Windows) -> Array:
-        values, observed, live = _tensors(windows, config)
-        return _silent(model(values, observed), live.any(dim=1))
-
-    return ask
-
-
-def _alone(encoded: Encoded, k: int, config: FusionConfig) -> Ask:
-    @torch.no_grad()
-    def ask(windows: Windows) -> Array:
-        values, observed, live = _tensors(windows, config)
-        answers = encoded.late(encoded.encoders(values, observed, live))
-        return _silent(answers[:, k], live[:, k])
-
-    return ask
-
-
-def _late(encoded: Encoded, config: FusionConfig) -> Ask:
-    """The mean of what the sensors say, as probabilities."""
-
-    @torch.no_grad()
-    def ask(windows: Windows) -> Array:
-        values, observed, live = _tensors(windows, config)
-        answers = encoded.late(encoded.encoders(values, observed, live))
-        parts = answers.split([len(task.labels) for task in config.classes], dim=2)
-        shares = live.float() / live.sum(dim=1, keepdim=True).clamp(min=1)
-        means = [(torch.softmax(p, 2) * shares[..., None]).sum(1) for p in parts]
-        return _silent(torch.log(torch.cat(means, 1) + 1e-9), live.any(dim=1))
-
-    return ask
-
-
-def _hybrid(merged: Merged, config: FusionConfig) -> Ask:
-    @torch.no_grad()
-    def ask(windows: Windows) -> Array:
-        values, observed, live = _tensors(windows, config)
-        sensed = merged.encoders(values, observed, live).flatten(1, 2)
-        return _silent(merged.hybrid(sensed, live.float()).logits, live.any(dim=1))
-
-    return ask
-
-
-def _zero_filled(ask: Ask, config: FusionConfig) -> Ask:
-    """The same for windows in which all is observed: zeros where it was not."""
-
-    def filled(windows: Windows) -> Array:
-        gone = ~cases.live(windows, config)
-        observed = windows.observed.copy()
-        for k, rows in enumerate(config.rows):
-            observed[gone[:, k], rows] = True
-        return ask(replace(windows, observed=observed))
-
-    return filled
-
-
-def _silent(logits: torch.Tensor, live: torch.Tensor) -> Array:
-    """NaN where nothing is there."""
-    return torch.where(live[:, None], logits.float(), torch.nan).numpy()
-
-
-@torch.no_grad()
-def attention(merged: Merged, windows: Windows, config: FusionConfig) -> Array:
-    """How much each sensor attends to each other (W, S, S), NaN where one is not there."""
-    values, observed, live = _tensors(windows, config)
-    tokens = merged.encoders(values, observed, live)
-    shares = merged.hybrid(tokens.flatten(1, 2), live.float()).shares
-    each, sensors = tokens.shape[2], tokens.shape[1]
-    blocks = shares.mean(1).unflatten(2, (sensors, each)).unflatten(1, (sensors, each))
-    between = blocks.sum(-1).mean(2)  # (W, S, S): rows sum to 1
-    both = live[:, :, None] & live[:, None]
-    return torch.where(both, between, torch.nan).numpy().astype(np.float32)
 
 
 def _joined(parts: Sequence[Evidence]) -> Evidence:

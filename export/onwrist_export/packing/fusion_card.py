@@ -8,8 +8,8 @@ from onwrist_export.judging import tables
 from onwrist_export.packing.card import CAVEAT, configuration, engines
 from onwrist_export.packing.fusion_source import FusionSource
 from onwrist_export.quantization.fusion import FUSE
-from onwrist_export.quantization.fusion_check import Restored
 from onwrist_export.quantization.parity import Condition, Parity
+from onwrist_export.quantization.restoration import Restored
 from onwrist_runtime.manifest import Manifest
 
 RESTORED = (

@@ -20,9 +20,10 @@ from onwrist_export.packing.fusion_source import KIND, FusionSource
 from onwrist_export.packing.pack import hashes
 from onwrist_export.packing.trials import Parities, pack_tried
 from onwrist_export.quantization.fusion import DECODE, FUSE, quantize
-from onwrist_export.quantization.fusion_check import Restored, check_fusion
+from onwrist_export.quantization.fusion_check import check_fusion
 from onwrist_export.quantization.parity import FUSION, Parity
 from onwrist_export.quantization.quantize import QuantizedModel
+from onwrist_export.quantization.restoration import Restored
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.manifest_plausible import Plausible
 

@@ -8,7 +8,7 @@ graph gets there. `parity` says what must hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,6 @@ from onwrist_export.quantization.litert import LiteRT
 from onwrist_export.quantization.parity import (
     Agreement,
     Condition,
-    Imputation,
     Layer,
     Limits,
     Parity,
@@ -44,9 +43,10 @@ from onwrist_export.quantization.parity import (
 )
 from onwrist_export.quantization.qdq import DEQUANTIZED, QUANTIZED
 from onwrist_export.quantization.quantize import QuantizedModel, graph_name
+from onwrist_export.quantization.restoration import Restored, restoration
 from onwrist_export.windows.grids import Windows
 from onwrist_runtime.errors import InputError
-from onwrist_runtime.manifest import EMBEDDING, IMPUTED, LIVE, SENSED
+from onwrist_runtime.manifest import EMBEDDING
 from onwrist_runtime.processor import has_vnni
 
 Array = NDArray[np.float32]
@@ -56,25 +56,6 @@ Runs = Mapping[str, Run]
 MISSING = (0.25, 0.5, 0.75)  # of every sensor's samples, in spans
 AGREEMENT_WINDOWS = 8
 LAYER_WINDOWS = 48
-
-
-@dataclass(frozen=True)
-class Restored:
-    """How much of the signals of a sensor that was taken away came back, from all others.
-
-    Attributes
-    ----------
-    windows : in which it and another sensor are live.
-    r2 : share of the variance about each channel's mean over all windows that is explained,
-        mean over the channels of `unit`.
-    r2_within : the same about the mean of each window, with both less their mean there.
-    """
-
-    sensor: str
-    unit: str
-    windows: int
-    r2: float
-    r2_within: float
 
 
 def check_fusion(
@@ -114,7 +95,7 @@ def check_fusion(
     found[FUSE] = replace(found[FUSE], conditions=patterns)
     if DECODE not in models:
         return found, ()
-    errors, restored = _restoration(windows, both, (fp32[DECODE], int8[DECODE]), config)
+    errors, restored = restoration(windows, both, (fp32[DECODE], int8[DECODE]), config)
     found[DECODE] = replace(found[DECODE], imputations=errors)
     return found, restored
 
@@ -274,59 +255,3 @@ def _compare_tasks(
         for metric, score in (("accuracy", accuracy), ("macro-F1", macro_f1)):
             scores = (float(score(table)) for table in tables)
             yield TaskParity(task.name, metric, int(known.sum()), *scores, flips)
-
-
-def _restoration(
-    windows: Windows, both: Sequence[Sensed], runs: Sequence[Run], config: FusionConfig
-) -> tuple[tuple[Imputation, ...], tuple[Restored, ...]]:
-    """Errors on the signals of each sensor, restored from all others that are live."""
-    errors, restored = [], []
-    for k, rows in enumerate(config.rows):
-        others = np.arange(len(config.names)) != k
-        chosen = np.flatnonzero(both[0].live[:, k] & both[0].live[:, others].any(axis=1))
-        if len(chosen) < 2:
-            continue
-        first, second = (
-            _signals(run, each.select(chosen).of(others), rows)
-            for run, each in zip(runs, both, strict=True)
-        )
-        truth, seen = windows.values[chosen, rows], windows.observed[chosen, rows]
-        channels = config.channels[rows]
-        for c, channel in enumerate(channels):
-            told = seen[:, c]
-            means = (np.abs(x[:, c] - truth[:, c])[told].mean() for x in (first, second))
-            errors.append(Imputation(channel.name, int(told.sum()), *map(float, means)))
-        for unit in dict.fromkeys(channel.unit for channel in channels):
-            mine = [c for c, channel in enumerate(channels) if channel.unit == unit]
-            explained = [_explained(truth[:, c], second[:, c], seen[:, c]) for c in mine]
-            means = np.mean(explained, axis=0)
-            restored.append(
-                Restored(config.names[k], unit, len(chosen), float(means[0]), float(means[1]))
-            )
-    return tuple(errors), tuple(restored)
-
-
-def _signals(run: Run, found: Sensed, rows: slice) -> Array:
-    """The restored signals of one sensor (W, C, N)."""
-    return np.concatenate(
-        [
-            np.asarray(run({SENSED: given[SENSED], LIVE: given[LIVE]})[IMPUTED], np.float32)[
-                :, rows
-            ]
-            for given in found.inputs(())
-        ]
-    )
-
-
-def _explained(truth: Array, made: Array, seen: NDArray[np.bool_]) -> tuple[float, float]:
-    """R2 of one channel (W, N) about its mean, and about that of each window."""
-    x, y = truth.astype(np.float64), made.astype(np.float64)
-    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-
-    def within(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-        return signal - (signal * seen).sum(axis=1, keepdims=True) / count
-
-    def share(off: NDArray[np.float64], about: NDArray[np.float64]) -> float:
-        return float(1 - (off[seen] ** 2).sum() / max((about[seen] ** 2).sum(), 1e-12))
-
-    return share(x - y, x - x[seen].mean()), share(within(x) - within(y), within(x))
