@@ -1,0 +1,1 @@
+"""The host of a bundle in other languages: sources that `onwrist embed` writes out."""

@@ -1,0 +1,1 @@
+"""A model on a port of this machine: windows and streams in, predictions out."""
