@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from onwrist.commands import bench, demo, inspect, predict, stream, verify
+from onwrist.commands import bench, demo, embed, inspect, predict, stream, verify
 from onwrist_runtime.errors import (
     BundleError,
     CheckpointError,
@@ -24,6 +24,7 @@ _COMMANDS = {
     "stream": stream,
     "inspect": inspect,
     "verify": verify,
+    "embed": embed,
     "bench": bench,
 }
 _WRONG_USE = (InputError, RecordingError, BundleError, CheckpointError)
