@@ -1,11 +1,14 @@
-"""The runtime's arithmetic before and after the graph in, `host.json` out.
+"""The runtime in, the vectors that every host passes out: `host.json` and `streams.json`.
 
-Every host, in whatever language, must give what the file says: `values` and `value` within
-its `tolerance`, all else exactly. null stands for NaN in samples and outputs, and for an
-absent answer in what is expected. Samples and outputs are float32, all else float64.
-What was observed of a day is 0 or 1 for each grid point; groups are rows of channels.
-Reasons name channels in the order of the task. Of a window of sensors the first grid points
-of each channel are observed, as many as its `counts` say; scales are float32.
+`host.json` is the arithmetic before and after the graph. Every host, in whatever language,
+must give what it says: `values` and `value` within its `tolerance`, all else exactly. null
+stands for NaN in samples and outputs, and for an absent answer in what is expected. Samples
+and outputs are float32, all else float64. What was observed of a day is 0 or 1 for each grid
+point; groups are rows of channels. Reasons name channels in the order of the task. Of a window
+of sensors the first grid points of each channel are observed, as many as its `counts` say;
+scales are float32.
+
+`streams.json` is what a stream does with pushes; its `about` says how it is read.
 
     python tests/vectors/make.py
 """
@@ -22,12 +25,15 @@ import day_cases
 import msgspec
 import numpy as np
 import sensor_cases
+import stream_cases
+import stream_days
+import stream_replay
 
 from onwrist_runtime.decision import decide
 from onwrist_runtime.manifest import Task
 from onwrist_runtime.signals import Signal, resample
 
-FILE = Path(__file__).with_name("host.json")
+FOLDER = Path(__file__).parent
 GRID = 25.0
 EPOCH = 1_644_226_061.37
 HEART_RATE = Task(
@@ -48,8 +54,45 @@ STRESS = Task(
 FULL = {"ppg": 1.0, "acc_x": 1.0, "eda": 1.0}
 
 
+ABOUT_STREAMS = (
+    "manifest is that of a bundle, with the fields that a stream looks at. settings: hop in "
+    "grid points, lateness in seconds, rates in Hz as given to stream(), midnight in seconds.",
+    "actions in order: push takes times (float64) and samples (float32, null for NaN; rows of "
+    "all axes for a sensor of several), reset begins anew, at_least_one is a flush with or "
+    "without it.",
+    "The graphs are stand-ins. They give `outputs` whatever comes in; a step graph gives "
+    "next_state = state + 1; embed gives for group g of a patch the token (observed grid "
+    "points of the patch, over all channels; g); encode gives encoded = tokens.",
+    "expected.after, for each action: whether it is refused, else what came due, in order. A "
+    "window: first grid point; inputs of the graph, null where it does not run; prediction. "
+    "A step: first grid point and inputs; prediction where one is given. Intervals are counted "
+    "from midnight. coverage is by row; scales are float32.",
+    "expected.grid: every observed grid point of any window or step that came due, by row, in "
+    "stretches without a gap. All others in windows are 0 and not observed.",
+    "expected.counters: taken, late, duplicate, repaired by channel; staleness by channel and "
+    "latency in seconds, coverage by row: after the last action.",
+    "Integers, names and reasons are equal, other numbers within the tolerance.",
+)
+
+
+def files() -> dict[str, dict[str, Any]]:
+    """All files by name, as they stand in this folder."""
+    return {"host.json": vectors(), "streams.json": streams()}
+
+
+def streams() -> dict[str, Any]:
+    """All streams, as they stand in their file."""
+    return {
+        "format": 1,
+        "tolerance": 1e-6,
+        "about": list(ABOUT_STREAMS),
+        "streams": stream_cases.streams(),
+        "days": stream_days.days(),
+    }
+
+
 def vectors() -> dict[str, Any]:
-    """All cases, as they stand in the file."""
+    """All cases before and after the graph, as they stand in their file."""
     return {
         "format": 1,
         "tolerance": 1e-6,
@@ -67,6 +110,7 @@ def vectors() -> dict[str, Any]:
 def replay(case: dict[str, Any]) -> dict[str, Any]:
     """What the runtime gives for one case: its `expected`."""
     for field, replayed in (
+        ("actions", stream_replay.replay),
         ("aggregation", day_cases.replay_minutes),
         ("samples", _replay_resampling),
         ("task", _replay_decision),
@@ -201,18 +245,21 @@ def _replay_decision(case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def written(parts: dict[str, Any]) -> str:
+    """The text of a file, one case a line."""
+    shown = []
+    for name, part in parts.items():
+        text = json.dumps(part, allow_nan=False)
+        if isinstance(part, list):
+            text = "[\n" + ",\n".join(json.dumps(x, allow_nan=False) for x in part) + "\n]"
+        shown.append(f"{json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(shown) + "\n}\n"
+
+
 def main() -> None:
-    """Write the file, one case a line."""
-    parts = []
-    for name, part in vectors().items():
-        lines = (
-            [json.dumps(case, allow_nan=False) for case in part]
-            if isinstance(part, list)
-            else []
-        )
-        shown = "[\n" + ",\n".join(lines) + "\n]" if lines else json.dumps(part)
-        parts.append(f"{json.dumps(name)}: {shown}")
-    FILE.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    """Write the files."""
+    for name, parts in files().items():
+        (FOLDER / name).write_text(written(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
