@@ -1,5 +1,7 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
 # make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
+# make test-web: the TypeScript host and the companion app, in Node 20 and Debian's Chromium.
+# make app: build the companion app into examples/companion_web/dist.
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
 # make latencies: what these counts come to in milliseconds, modelled.
 # make bundle, make day-bundle, make fusion-bundle: train and pack wrist-himae, day-lsm2,
@@ -23,7 +25,7 @@ TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bi
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-arm check counts latencies bundle day-bundle fusion-bundle fusion days notes benchmarks clean
+.PHONY: demo test test-arm test-web app check counts latencies bundle day-bundle fusion-bundle fusion days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
@@ -35,6 +37,14 @@ test: $(VENV)/.dev
 test-arm: $(VENV)/.dev
 	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site armhf site-armhf count.so
 	ONWRIST_ARM=$(OUT)/arm $(BIN)/python -m pytest tests/arm
+
+app: node_modules/.ready
+	npm run --silent build --workspace sdk/onwrist/hosts/typescript
+	npm run --silent build --workspace examples/companion_web
+
+test-web: app $(VENV)/.lean
+	npx vitest run --config sdk/onwrist/hosts/typescript/vitest.config.ts
+	npx vitest run --config examples/companion_web/vitest.config.ts
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -132,5 +142,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --editable ".[dev]"
 	touch $@ $(VENV)/.lean
 
+node_modules/.ready: package.json package-lock.json
+	npm ci --silent --no-fund --no-audit
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-* $(OUT) build dist demo.png
+	rm -rf node_modules examples/companion_web/dist sdk/onwrist/hosts/typescript/dist $(VENV) .venv-* $(OUT) build dist demo.png

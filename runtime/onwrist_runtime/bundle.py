@@ -33,11 +33,13 @@ class Bundle:
     manifest : what the bundle says of itself.
     members : contents of each file by name, without the manifest.
     hash : SHA-256 of manifest.json in hex; it covers every member by their hashes.
+    raw : manifest.json as it was read; empty where a bundle was made from parts.
     """
 
     manifest: Manifest
     members: Mapping[str, bytes]
     hash: str
+    raw: bytes = b""
 
 
 def read(path: str | os.PathLike[str]) -> Bundle:
@@ -128,7 +130,7 @@ def _read(source: strict_zip.Source) -> Bundle:
         if hashlib.sha256(data).hexdigest() != stated.sha256:
             raise BundleError(f"{entry.name} does not have the SHA-256 of the manifest")
         members[entry.name] = data
-    return Bundle(manifest, members, hashlib.sha256(raw).hexdigest())
+    return Bundle(manifest, members, hashlib.sha256(raw).hexdigest(), raw)
 
 
 def _check_names(names: Iterable[str], manifest: Manifest) -> None:
