@@ -1,4 +1,4 @@
-"""The runtime in, the vectors that every host passes out: `host.json` and `streams.json`.
+"""The runtime in, the vectors that every host passes out, in three files.
 
 `host.json` is the arithmetic before and after the graph. Every host, in whatever language,
 must give what it says: `values` and `value` within its `tolerance`, all else exactly. null
@@ -8,7 +8,8 @@ point; groups are rows of channels. Reasons name channels in the order of the ta
 of sensors the first grid points of each channel are observed, as many as its `counts` say;
 scales are float32.
 
-`streams.json` is what a stream does with pushes; its `about` says how it is read.
+`streams.json` is what a stream does with pushes, `plausible.json` which sensors of a window are
+blamed, and why; what they hold under `about` says how they are read.
 
     python tests/vectors/make.py
 """
@@ -24,6 +25,7 @@ from typing import Any
 import day_cases
 import msgspec
 import numpy as np
+import plausible_cases
 import sensor_cases
 import stream_cases
 import stream_days
@@ -77,7 +79,17 @@ ABOUT_STREAMS = (
 
 def files() -> dict[str, dict[str, Any]]:
     """All files by name, as they stand in this folder."""
-    return {"host.json": vectors(), "streams.json": streams()}
+    return {"host.json": vectors(), "streams.json": streams(), "plausible.json": plausible()}
+
+
+def plausible() -> dict[str, Any]:
+    """All windows of motion, as they stand in their file."""
+    about = (
+        "A window of float32 values by row, null where not observed, and the records of a "
+        "manifest. expected has the reason for each sensor that is blamed, exactly; no window "
+        "is close to a limit."
+    )
+    return {"format": 1, "about": [about], "plausible": plausible_cases.plausible()}
 
 
 def streams() -> dict[str, Any]:
@@ -111,6 +123,7 @@ def replay(case: dict[str, Any]) -> dict[str, Any]:
     """What the runtime gives for one case: its `expected`."""
     for field, replayed in (
         ("actions", stream_replay.replay),
+        ("plausible", plausible_cases.replay),
         ("aggregation", day_cases.replay_minutes),
         ("samples", _replay_resampling),
         ("task", _replay_decision),
