@@ -1,7 +1,8 @@
 """A file or folder on disk in, `Recording` out; the format is told from what is there.
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
-`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`, `pamap2`.
+`stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`, `pamap2`; and those of
+`histories`, a person's own (HISTORY.md).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from onwrist.readers import (
     empatica_e4,
     fitabase,
     fitbit_grid,
+    histories,
     npz,
     own,
     pamap2_files,
@@ -30,7 +32,8 @@ __all__ = ["read", "read_all", "write_recording"]
 
 _FORMATS = (
     "an Empatica E4 export (folder or .zip), a Fitabase export (folder), PAMAP2 (.dat, folder "
-    "or .zip), a .csv of UMAFall, an .npz, or a .csv, .tsv or .parquet with a time column"
+    "or .zip), a .csv of UMAFall, an .npz, or a .csv, .tsv or .parquet with a time column; "
+    f"or {histories.NAMES}"
 )
 
 
@@ -48,7 +51,8 @@ def read(
     columns : tables only: header by channel name (or "time"), with a unit in square
         brackets if it is another than the channel's, as in {"acc_x": "AccX [mg]"}.
     rates : tables only: native rate in Hz by channel, instead of the estimated one.
-    user : files of several recordings only: whose recording, or its name.
+    user : files of several recordings only: whose recording, or its name; of a history of
+        years, which, such as "2025", instead of its newest 366 days.
 
     Raises
     ------
@@ -71,6 +75,8 @@ def read(
         return pamap2_files.read(path, user)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read(path, user)
+    if (history := histories.find(path)) is not None:
+        return history.read(user)
     if user is not None:
         raise InputError(f"{path}: holds one recording, of which none can be chosen")
     if umafall_csv.is_umafall_csv(path):
@@ -107,6 +113,8 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
         return pamap2_files.read_all(path)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read_all(path)
+    if (history := histories.find(path)) is not None:
+        return history.read_all()
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
         return [read(path)]
     found = _recordings_in(path)

@@ -1,0 +1,199 @@
+"""A Fitbit account's export from Google Takeout, a folder or zip, in; records out.
+
+Read are "Physical Activity_GoogleData" (heart_rate_*.csv, steps_*.csv, activity_level_*.csv:
+timestamp, number or level, data source) and, for what is not there, "Global Export Data"
+(heart_rate-YYYY-MM-DD.json, steps-*.json). `fitbit_zone` says what becomes of their times.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from onwrist.readers.archives import Member
+from onwrist.readers.fitbit_zone import Clock, clock_of
+from onwrist.readers.history import Gathered
+from onwrist_runtime.errors import RecordingError
+
+NAME = "a Fitbit account's export (Google Takeout, folder or .zip)"
+
+_FILE = re.compile(
+    r"(?P<what>heart_rate|steps|activity_level)(?P<how>[-_])(?P<date>\d{4}-\d\d-\d\d)"
+    r"\.(?P<form>json|csv)"
+)
+_LARGEST = 1 << 28  # bytes of one file; a month of steps or a day of heart rate has some MB
+_SOURCE = "Fitbit"  # of the JSON files, which do not say which device
+_LEVELS = {"SEDENTARY": 0, "LIGHTLY_ACTIVE": 1, "MODERATELY_ACTIVE": 2, "VERY_ACTIVE": 3}
+_COLUMNS = {"heart_rate": "beats per minute", "steps": "steps", "activity_level": "level"}
+# What apps put into the account, and the export tells of once more.
+_MIRRORS = (" health connect", " health kit")
+
+_Rows = list[tuple[float, float]]
+
+
+class _Pulse(msgspec.Struct):
+    bpm: float
+    confidence: float = 0
+
+
+class _Beat(msgspec.Struct):
+    date_time: str = msgspec.field(name="dateTime")
+    value: _Pulse
+
+
+class _Step(msgspec.Struct):
+    date_time: str = msgspec.field(name="dateTime")
+    value: str | float
+
+
+_JSON: dict[str, msgspec.json.Decoder[Any]] = {
+    "heart_rate": msgspec.json.Decoder(list[_Beat]),
+    "steps": msgspec.json.Decoder(list[_Step]),
+}
+
+
+def files(path: Path, members: Sequence[Member]) -> list[Member]:
+    """The files of an export, and the profile that says the account's time zone."""
+    found = [x for x in members if (kind := _kind(x)) and kind[1] in ("json", "csv")]
+    if not found:
+        return []
+    return found + [x for x in members if x.name.endswith("Your Profile/Profile.csv")][:1]
+
+
+def gather(path: Path, found: Sequence[Member]) -> Gathered:
+    """Records of an export.
+
+    Raises
+    ------
+    RecordingError
+        A file that is cut, damaged or of other columns; its name and line are said.
+    """
+    gathered = Gathered()
+    by_kind: dict[tuple[str, str], list[Member]] = {}
+    profile = None
+    for member in found:
+        if kind := _kind(member):
+            by_kind.setdefault(kind, []).append(member)
+        else:
+            profile = member.read(1 << 20).decode("utf-8", "replace")
+    for what in ("heart_rate", "steps"):
+        if (what, "csv") in by_kind and (twins := by_kind.pop((what, "json"), None)):
+            gathered.notes.append(
+                f"{len(twins)} files {what}-*.json were left out: {what}_*.csv has the same"
+            )
+    days = [
+        (_FILE.fullmatch(x.file)["date"], _from_json(x, "heart_rate", gathered))  # type: ignore[index]
+        for x in by_kind.get(("heart_rate", "json"), ())
+    ]
+    steps = [_from_json(x, "steps", gathered) for x in by_kind.get(("steps", "json"), ())]
+    clock = clock_of(profile, [(date, rows[0]) for date, rows in days if len(rows[0])])
+    gathered.notes.append(clock.note)
+    for _, (times, values) in days:
+        gathered.beats(_SOURCE, *clock.stamped(times), values)
+    for times, values in steps:
+        start, offset = clock.stamped(times)
+        gathered.counts(_SOURCE, start, start + 60, offset, values)
+    for what in _COLUMNS:
+        for member in by_kind.get((what, "csv"), ()):
+            _from_csv(member, what, clock, gathered)
+    return gathered
+
+
+def _kind(member: Member) -> tuple[str, str] | None:
+    match = _FILE.fullmatch(member.file)
+    if match is None or (match["how"] == "-") != (match["form"] == "json"):
+        return None
+    return match["what"], match["form"]
+
+
+def _from_json(
+    member: Member, what: str, gathered: Gathered
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times, as they stand and counted as if they were UTC, and values."""
+    try:
+        rows = _JSON[what].decode(member.read(_LARGEST))
+        times = [_american(row.date_time) for row in rows]
+        values = [float(x.value.bpm if what == "heart_rate" else x.value) for x in rows]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RecordingError(
+            f"{member.where}: not a {what} file of Fitbit, or a cut one ({error})"
+        ) from None
+    return np.array(times, np.float64), np.array(values, np.float64)
+
+
+def _american(text: str) -> float:
+    """Seconds of "05/01/24 07:00:07"."""
+    time = datetime.strptime(text, "%m/%d/%y %H:%M:%S")
+    return time.replace(tzinfo=UTC).timestamp()
+
+
+def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> None:
+    try:
+        text = member.read(_LARGEST).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{member.where}: not text ({error.reason})") from None
+    if not text.strip() or text.strip() == "no data":  # so says an account without any
+        return
+    lines = csv.reader(io.StringIO(text))
+    header = [name.strip() for name in next(lines)]
+    column = _COLUMNS[what]
+    if absent := [x for x in ("timestamp", column) if x not in header]:
+        raise RecordingError(
+            f"{member.where}: no column {', '.join(absent)} among {', '.join(header[:6])}"
+        )
+    time, value = header.index("timestamp"), header.index(column)
+    source = header.index("data source") if "data source" in header else None
+    found: dict[str, _Rows] = {}
+    mirrored = 0
+    for number, row in enumerate(lines, start=2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise RecordingError(
+                f"{member.where}, line {number:,}: {len(row)} cells where the header has "
+                f"{len(header)}; a cut file? export it again"
+            )
+        name = row[source].strip() if source is not None else _SOURCE
+        if name.lower().endswith(_MIRRORS):
+            mirrored += 1
+        elif row[value].strip():
+            where = f"{member.where}, line {number:,}"
+            pair = (_iso(where, row[time]), _number(where, what, row[value].strip()))
+            found.setdefault(name, []).append(pair)
+    if mirrored:
+        gathered.notes.append(
+            f"{member.file}: {mirrored:,} rows that another app wrote were left out"
+        )
+    for name, rows in found.items():
+        times, values = np.array(rows, np.float64).T
+        offsets = clock.ahead(times)
+        if what == "heart_rate":
+            gathered.beats(name, times, offsets, values)
+        elif what == "steps":
+            gathered.counts(name, times, times + 60, offsets, values)
+        else:
+            gathered.levels(name, times, offsets, values)
+
+
+def _iso(where: str, text: str) -> float:
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise RecordingError(f"{where}: {text[:40]!r} where a time belongs") from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(where: str, what: str, text: str) -> float:
+    try:
+        return float(_LEVELS[text]) if what == "activity_level" else float(text)
+    except (KeyError, ValueError):
+        raise RecordingError(f"{where}: {text[:40]!r} is no {_COLUMNS[what]}") from None

@@ -1,0 +1,58 @@
+"""A person's own history in one of the exports that phones and watches make in, Recordings out.
+
+One module a format: `apple_health`, `health_connect`, `fitbit_export`, `garmin_fit`. Which
+one it is, is told from what is inside (HISTORY.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from onwrist.readers import apple_health, fitbit_export, garmin_fit, health_connect, history
+from onwrist.readers.archives import Member, members
+from onwrist.readers.history import Gathered
+from onwrist.recording import Recording
+
+_FORMATS = (apple_health, health_connect, fitbit_export, garmin_fit)
+NAMES = ", ".join(each.NAME for each in _FORMATS)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """An export that was found.
+
+    Attributes
+    ----------
+    path : what was given.
+    files : those of it that are read.
+    gather : reads them.
+    """
+
+    path: Path
+    files: Sequence[Member]
+    gather: Callable[[Path, Sequence[Member]], Gathered]
+
+    def read(self, user: str | None = None) -> Recording:
+        """The newest 366 days, or the calendar year `user`."""
+        return history.choose(self.path, self.gather(self.path, self.files), user)
+
+    def read_all(self) -> list[Recording]:
+        """All of it, in calendar years if it is longer than 366 days."""
+        return history.years(self.path, self.gather(self.path, self.files))
+
+
+def find(path: Path) -> History | None:
+    """The history at `path`; None if there is none.
+
+    Raises
+    ------
+    RecordingError
+        A zip that cannot be read.
+    """
+    there = members(path)
+    for each in _FORMATS:
+        if found := each.files(path, there):
+            return History(path, found, each.gather)
+    return None
