@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from onwrist.commands import bench, demo, embed, inspect, predict, stream, verify
+from onwrist.commands import bench, demo, embed, inspect, predict, serve, stream, verify
 from onwrist_runtime.errors import (
     BundleError,
     CheckpointError,
@@ -22,6 +22,7 @@ _COMMANDS = {
     "demo": demo,
     "predict": predict,
     "stream": stream,
+    "serve": serve,
     "inspect": inspect,
     "verify": verify,
     "embed": embed,

@@ -1,0 +1,253 @@
+"""Models and settings in, the service as an ASGI app out: `create_app`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import HTTPException
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from onwrist.serve import answers, pages, schema, windows
+from onwrist.serve.security import Guard, Token
+from onwrist.serve.sessions import PROTOCOL
+from onwrist.serve.settings import Limits, Settings
+from onwrist.serve.streams import Streams
+from onwrist.serve.windows import Batch, TooMany
+from onwrist.serve.workers import Workers
+from onwrist_runtime.errors import EngineError, InputError, ParityError
+from onwrist_runtime.model import Model
+
+_DESCRIPTION = """Windows in, predictions out. Samples as they arrive go over a WebSocket,
+`/v1/models/NAME/stream`, which OpenAPI has no words for: PROTOCOL.md in the package's folder
+`onwrist/serve` describes it."""
+
+
+def create_app(models: Sequence[Model], settings: Settings | None = None) -> FastAPI:
+    """The service of some models, for any ASGI server.
+
+    Raises
+    ------
+    InputError
+        Two of the models have the same name.
+    """
+    settings = settings or Settings()
+    limits, token = settings.limits, Token(settings.token)
+    known = by_name(models)
+    workers = Workers(settings.threads)
+    streams = Streams(workers, limits, token)
+    posts = _Posts(workers, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        workers.close()
+
+    app = FastAPI(
+        title="onwrist serve",
+        version=str(PROTOCOL),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        routes=pages.docs(),
+    )
+    _add_errors(app)
+
+    def model_of(name: str) -> Model:
+        if name not in known:
+            there = ", ".join(known)
+            raise HTTPException(404, f"there is no model {name!r} here; there are: {there}")
+        return known[name]
+
+    @app.get("/health", responses=schema.gives(schema.Health, "it is there", 421))
+    async def health() -> Response:
+        return _json(
+            {"status": "ok", "streams": streams.running, "most_streams": limits.streams}
+        )
+
+    @app.get("/v1/models", responses=schema.gives(schema.Models, "all of them", 401))
+    async def list_models() -> Response:
+        return _json({"models": [answers.described(model) for model in known.values()]})
+
+    @app.get(
+        "/v1/models/{name}",
+        responses=schema.gives(schema.ModelInFull, "the model", 401, 404),
+    )
+    async def describe_model(name: str) -> Response:
+        return _json(answers.in_full(model_of(name)))
+
+    @app.post(
+        "/v1/models/{name}/predict",
+        responses=schema.gives(
+            schema.Predicted,
+            "the predictions",
+            400,
+            401,
+            403,
+            404,
+            408,
+            413,
+            415,
+            422,
+            500,
+            503,
+        ),
+        openapi_extra=schema.takes_windows(),
+    )
+    async def predict(name: str, request: Request) -> Response:
+        return await posts.predict(model_of(name), request)
+
+    @app.websocket("/v1/models/{name}/stream")
+    async def stream(socket: WebSocket, name: str) -> None:
+        await streams.serve(socket, model_of(name))
+
+    if settings.app is not None:
+        app.mount("/", pages.app_files(settings.app))
+    _describe(app, token)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    app.add_middleware(Guard, settings=settings, token=token)
+    return app
+
+
+def by_name(models: Sequence[Model]) -> dict[str, Model]:
+    """Models by their names.
+
+    Raises
+    ------
+    InputError
+        Two have the same.
+    """
+    known: dict[str, Model] = {}
+    for model in models:
+        if model.name in known:
+            raise InputError(
+                f"two bundles are called {model.name}: {known[model.name].version} and "
+                f"{model.version}; serve them on two ports"
+            )
+        known[model.name] = model
+    return known
+
+
+class _Posts:
+    """Requests with windows: so many at once, each of so many bytes."""
+
+    def __init__(self, workers: Workers, limits: Limits) -> None:
+        self._workers, self._limits = workers, limits
+        self._running = 0
+
+    async def predict(self, model: Model, request: Request) -> Response:
+        if self._running >= self._limits.requests:
+            words = f"{self._running} requests are worked on, which is the most: try again"
+            raise HTTPException(503, words, {"Retry-After": "1"})
+        self._running += 1
+        try:
+            body = await self._body(request)
+            batch = await self._workers.call(lambda: self._batch(model, request, body))
+            rows: list[str] = []
+            async for some in self._workers.turns(batch.rows(model)):
+                rows += some
+        finally:
+            self._running -= 1
+        return Response(answers.predicted(model, rows), media_type="application/json")
+
+    async def _body(self, request: Request) -> bytes:
+        most, chunks, size = self._limits.body, [], 0
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > most:
+                        words = f"a body is at most {most} bytes: send fewer windows at once"
+                        raise HTTPException(413, words, {"Connection": "close"})
+                    chunks.append(chunk)
+        except TimeoutError:
+            words = f"the body did not come within {self._limits.body_seconds:g} s"
+            raise HTTPException(408, words, {"Connection": "close"}) from None
+        return b"".join(chunks)
+
+    def _batch(self, model: Model, request: Request, body: bytes) -> Batch:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        most = self._limits.windows
+        if kind == "application/json":
+            return windows.from_json(body, model, most)
+        if kind == "application/octet-stream":
+            query = request.query_params
+            starts = [_number("start", each) for each in query.getlist("start")]
+            midnight = query.get("midnight")
+            at = None if midnight is None else _number("midnight", midnight)
+            return windows.from_bytes(body, starts, at, model, most)
+        raise HTTPException(
+            415, f"a body is application/json or application/octet-stream, not {kind!r}"
+        )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name}={text[:40]!r} must be a number of seconds") from None
+
+
+def _json(value: Any) -> Response:
+    return Response(answers.text(value), media_type="application/json")
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Every error in the same form."""
+
+    async def said(_: Request, error: Exception) -> Response:
+        assert isinstance(error, AnyHTTPException)
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    def status(code: int) -> Any:
+        async def handler(_: Request, error: Exception) -> Response:
+            return JSONResponse({"error": str(error)}, code)
+
+        return handler
+
+    app.add_exception_handler(AnyHTTPException, said)
+    for kind, code in (
+        (msgspec.DecodeError, 400),
+        (msgspec.ValidationError, 422),
+        (InputError, 422),
+        (TooMany, 413),
+        (EngineError, 500),
+        (ParityError, 500),
+    ):
+        app.add_exception_handler(kind, status(code))
+
+
+def _describe(app: FastAPI, token: Token) -> None:
+    """Put the forms of bodies and answers, and the token, into openapi.json."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = plain()
+        components = described.setdefault("components", {})
+        # FastAPI's own form of errors is not used.
+        components["schemas"] = schema.components()
+        for path in described["paths"].values():
+            for operation in path.values():
+                if operation["responses"].get("422", {}).get("description") != (
+                    "it cannot be used"
+                ):
+                    operation["responses"].pop("422", None)
+        if token.needed:
+            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            described["security"] = [{"token": []}]
+        return described
+
+    app.openapi = openapi  # type: ignore[method-assign]

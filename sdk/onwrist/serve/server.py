@@ -1,0 +1,104 @@
+"""Settings and models in; the service runs until SIGINT or SIGTERM ends it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+
+from onwrist.serve.app import create_app
+from onwrist.serve.connection import Connection
+from onwrist.serve.settings import Settings
+from onwrist_runtime.model import Model
+
+_WAITING = 64 * 2**10  # bytes that the system holds for a client that does not read
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, for which a signal is an orderly end and not a death by signal."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {each: signal.signal(each, self.handle_exit) for each in signals}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def serve(models: Sequence[Model], settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until a signal comes; what is under way is answered first.
+
+    Parameters
+    ----------
+    ready : called with the address when requests are answered.
+
+    Raises
+    ------
+    InputError
+        Two models have the same name.
+    OSError
+        The port is in use, or may not be used.
+    """
+    app = create_app(models, settings)
+    limits = settings.limits
+    bound = _bind(settings)
+    with bound:
+        config = uvicorn.Config(
+            app,
+            ws=Connection,
+            ws_max_size=limits.longest,
+            ws_ping_interval=limits.ping,
+            ws_ping_timeout=limits.ping,
+            # A small message could otherwise unpack to a large one.
+            ws_per_message_deflate=False,
+            limit_concurrency=2 * (limits.streams + limits.requests) + 64,
+            timeout_graceful_shutdown=int(limits.goodbye),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+        url = _url(settings.host, bound.getsockname()[1])
+        _Server(config, lambda: ready(url)).run([bound])
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """A listening socket, whose settings those of every connection are copied from.
+
+    Raises
+    ------
+    OSError
+        The message says what to do.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        bound = socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "choose another by --port, or 0 for any that is free"
+        ) from None
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # The last resort for a connection that is closing and whose client takes nothing.
+        longest = int(3000 * settings.limits.ping)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, longest)
+    return bound
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
