@@ -1,6 +1,6 @@
 """What was observed of a window in; which sensors are live, and what is asked of them, out.
 
-This is the one place that says from when on a sensor is live; BUNDLE.md has it for every host.
+This is the one place that says from when on a sensor is live; HOST.md has it for every host.
 """
 
 from __future__ import annotations

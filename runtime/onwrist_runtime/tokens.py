@@ -1,7 +1,7 @@
 """What was observed of a day in, what its graphs are told of it out.
 
 Which patches are tokens and in which slots, how many the encoder must take, the nearest
-observed grid points, and the time of day. BUNDLE.md specifies all of it for every host.
+observed grid points, and the time of day. HOST.md specifies all of it for every host.
 """
 
 from __future__ import annotations
