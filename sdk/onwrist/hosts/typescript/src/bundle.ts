@@ -37,7 +37,7 @@ export async function openBundle(bytes: Uint8Array): Promise<Bundle> {
   }
   zip.checkLength(bytes.length);
   // What was checked must not change afterwards, so it is kept as it is now.
-  const own = bytes.slice();
+  const own = new Uint8Array(bytes);
   const entries = zip.readLayout(own);
   const [first, ...rest] = entries as [zip.Entry, ...zip.Entry[]];
   if (first.name !== MANIFEST_FILE) {

@@ -103,7 +103,7 @@ export async function openGraph(
   let session: Session;
   try {
     // A copy: an engine may take the buffer for its own.
-    session = await open(bundle.member(graph.file).slice(), graph.file);
+    session = await open(new Uint8Array(bundle.member(graph.file)), graph.file);
   } catch (error) {
     throw new EngineError(`the engine cannot open ${graph.file}: ${messageOf(error)}`);
   }

@@ -74,7 +74,7 @@ export function readTensors(bytes: Uint8Array, file: string): Map<string, Golden
   return new Map(
     found.map(({ name, dtype, shape, from, to }) => {
       // A copy begins at a multiple of any element's size.
-      const { buffer } = bytes.slice(begin + from, begin + to);
+      const { buffer } = new Uint8Array(bytes.subarray(begin + from, begin + to));
       return [name, { dtype, shape, data: new TYPES[dtype](buffer) }];
     }),
   );
