@@ -75,7 +75,7 @@ def read(
         return pamap2_files.read(path, user)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read(path, user)
-    if (history := histories.find(path)) is not None:
+    if not (columns or rates) and (history := histories.find(path)) is not None:
         return history.read(user)
     if user is not None:
         raise InputError(f"{path}: holds one recording, of which none can be chosen")

@@ -64,7 +64,7 @@ _JSON: dict[str, msgspec.json.Decoder[Any]] = {
 def files(path: Path, members: Sequence[Member]) -> list[Member]:
     """The files of an export, and the profile that says the account's time zone."""
     found = [x for x in members if (kind := _kind(x)) and kind[1] in ("json", "csv")]
-    if not found:
+    if not found or (len(members) == 1 and not found[0].archived and not _is_ours(found[0])):
         return []
     return found + [x for x in members if x.name.endswith("Your Profile/Profile.csv")][:1]
 
@@ -113,6 +113,15 @@ def _kind(member: Member) -> tuple[str, str] | None:
     if match is None or (match["how"] == "-") != (match["form"] == "json"):
         return None
     return match["what"], match["form"]
+
+
+def _is_ours(member: Member) -> bool:
+    """Whether a single file is Fitbit's, and not a table that is called alike."""
+    head = member.head(4096)
+    kind = _kind(member)
+    if kind is None or kind[1] == "json":
+        return b'"dateTime"' in head
+    return head.startswith(b"timestamp,") and _COLUMNS[kind[0]].encode() in head
 
 
 def _from_json(

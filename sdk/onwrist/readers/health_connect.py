@@ -39,7 +39,12 @@ def files(path: Path, members: Sequence[Member]) -> list[Member]:
     found = [x for x in members if x.file.lower().endswith(".db") and x.name.count("/") <= 2]
     if len(members) == 1 and not members[0].archived:
         return found
-    return [x for x in found[:50] if x.head(len(_MAGIC)) == _MAGIC]
+    # A folder may hold databases of other programs.
+    return [
+        x
+        for x in found[:50]
+        if (x.archived or x.file.startswith("health_connect")) and x.head(len(_MAGIC)) == _MAGIC
+    ]
 
 
 def gather(path: Path, found: Sequence[Member]) -> Gathered:
@@ -130,10 +135,8 @@ def _blocks(
     while rows := cursor.fetchmany(_ROWS):
         block = _numbers(where, table, rows)
         whole = np.isfinite(block[:-1]).all(axis=0) & (np.abs(block[:-1]) < 2**53).all(axis=0)
-        # An offset is one of some hours; others are not local time, nor 32 bits.
         lost += int((~whole).sum())
-        block = block[:, whole]
-        yield block[:, np.abs(block[1 if block.shape[0] == 4 else 2]) < 2**31]
+        yield block[:, whole]
     if lost:
         gathered.notes.append(f"{lost:,} rows of {table} without all numbers were left out")
 

@@ -27,6 +27,7 @@ DAY = 86_400
 FARTHEST = 15 * 3600  # seconds that local time can be ahead of or behind UTC
 _LATEST = 4_102_444_800  # 2100; later stamps, and those before 1990, are no history
 _EARLIEST = 631_152_000
+_NO_OFFSET = 1 << 30  # seconds that fit 32 bits and are no offset
 
 _Numbers = NDArray[np.float64]
 
@@ -100,7 +101,8 @@ class _Columns:
 
     def extend(self, offsets: ArrayLike, *numbers: ArrayLike) -> None:
         rows = [np.asarray(x, np.float64) for x in numbers]
-        same = np.broadcast_to(np.asarray(offsets, np.int32), rows[0].shape)
+        bounded = np.clip(np.asarray(offsets), -_NO_OFFSET, _NO_OFFSET)
+        same = np.broadcast_to(bounded.astype(np.int32), rows[0].shape)
         self._offsets.frombytes(same.tobytes())
         for column, row in zip(self._numbers, rows, strict=True):
             column.frombytes(row.tobytes())

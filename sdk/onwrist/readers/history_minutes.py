@@ -131,7 +131,7 @@ def merge(sources: Mapping[str, Source], first: int, size: int) -> Minutes:
         for name, x in sources.items()
         if len(x.counts)
     }
-    steps, notes = _steps(written, beats, ranked)
+    steps, notes = _steps(written, beats, ranked, size)
     strange = LIMITS["steps"].outside(steps)
     if strange.any():
         notes.append(f"{strange.sum():,} minutes of more than 1000 steps count as missing")
@@ -146,12 +146,12 @@ def merge(sources: Mapping[str, Source], first: int, size: int) -> Minutes:
 
 
 def _steps(
-    written: Mapping[str, _Numbers], beats: Mapping[str, _Numbers], ranked: tuple[str, ...]
+    written: Mapping[str, _Numbers],
+    beats: Mapping[str, _Numbers],
+    ranked: tuple[str, ...],
+    size: int,
 ) -> tuple[_Numbers, list[str]]:
     notes: list[str] = []
-    size = len(next(iter(written.values()), np.zeros(0)))
-    if not written:
-        size = len(next(iter(beats.values()), np.zeros(0)))
     steps, taken = np.full(size, np.nan), np.zeros(size, np.bool_)
     watches = [name for name in ranked if name in written and (written[name] > 0).any()]
     others = sorted(written.keys() - set(watches), key=lambda x: (-np.nansum(written[x]), x))
