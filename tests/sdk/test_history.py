@@ -1,0 +1,221 @@
+"""Minutes and local time of a person's own history, whatever it was exported from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from pathlib import Path
+
+import history_exports as written
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from onwrist import readers
+from onwrist.readers import history
+from onwrist.readers.history import Gathered
+from onwrist.readers.history_minutes import split
+from onwrist.recording import Recording
+from onwrist_runtime.errors import InputError, RecordingError
+
+NOON = 1_709_294_400.0  # 2024-03-01 12:00 UTC
+PATH = Path("me.xml")
+
+
+def notes(recording: Recording) -> str:
+    return "; ".join(recording.notes)
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 90_000), st.floats(0, 3600), st.floats(0, 5000), st.booleans()),
+        max_size=30,
+    )
+)
+def test_intervals_become_minutes_and_keep_their_sum(
+    rows: list[tuple[float, float, float, bool]],
+) -> None:
+    starts = np.array([round(x) if whole else x for x, _, _, whole in rows])
+    ends = starts + np.array([round(x) if whole else x for _, x, _, whole in rows])
+    counts = np.array([x for _, _, x, _ in rows])
+    minutes = split(starts, ends, counts, 0, 1600)
+    assert_allclose(np.nansum(minutes), counts.sum(), rtol=1e-9, atol=1e-6)
+    touched = np.zeros(1600, bool)
+    for start, end in zip(starts, ends, strict=True):
+        touched[int(start // 60)] = True
+        touched[int(start // 60) : int(np.ceil(end / 60))] = True
+    assert_array_equal(np.isfinite(minutes), touched)
+
+
+def test_a_count_is_split_by_share_of_time() -> None:
+    # 107 s from 08:15:23 to 08:17:10: 37 s, 60 s and 10 s of three minutes.
+    at = 8 * 3600 + 15 * 60
+    one = np.array([at + 23.0]), np.array([at + 130.0]), np.array([107.0])
+    assert_allclose(split(*one, at // 60, 3), [37, 60, 10])
+
+
+def gathered(*steps: tuple[str, float, float, float], beats: tuple[str, ...] = ()) -> Gathered:
+    """Counts (source, start, end, steps) and a heart rate a minute of some sources."""
+    out = Gathered()
+    for source, start, end, count in steps:
+        out.count(source, start, end, 0, count)
+    for source in beats:
+        out.beats(source, NOON + 60 * np.arange(240), 0, np.full(240, 70.0))
+    return out
+
+
+def test_a_phone_is_not_added_to_the_watch() -> None:
+    both = gathered(
+        ("watch", NOON + 600, NOON + 660, 90),
+        ("phone", NOON + 610, NOON + 670, 84),
+        ("phone", NOON + 6 * 3600, NOON + 6 * 3600 + 120, 200),  # the watch is charging
+        beats=("watch",),
+    )
+    found = history.choose(PATH, both, None)
+    steps = found.signals["steps"]
+    assert steps.values.sum() == 90 + 200
+    assert "84 steps of 'phone' in minutes that another source has were left out" in notes(
+        found
+    )
+    # Worn minutes without a step are 0; those of the phone are only what it wrote about.
+    assert (steps.times < NOON + 5 * 3600).sum() == 240
+    late = steps.times > NOON + 5 * 3600
+    assert_array_equal(steps.times[late], NOON + 6 * 3600 + np.array([0, 60]))
+
+
+def test_a_phone_alone_says_nothing_where_it_wrote_nothing() -> None:
+    found = history.choose(PATH, gathered(("phone", NOON, NOON + 90, 90)), None)
+    assert_array_equal(found.signals["steps"].times, [NOON, NOON + 60])
+    assert_allclose(found.signals["steps"].values, [60, 30])
+
+
+def test_a_strap_without_steps_does_not_say_that_there_were_none() -> None:
+    strap = gathered(("phone", NOON + 600, NOON + 660, 50), beats=("strap",))
+    assert len(history.choose(PATH, strap, None).signals["steps"].times) == 1
+
+
+def test_two_apps_with_one_heart_rate_give_it_once() -> None:
+    found = history.choose(PATH, gathered(beats=("fit", "watch")), None)
+    assert_array_equal(found.signals["heart_rate"].times, NOON + 60 * np.arange(240))
+
+
+def test_an_hour_off_the_wrist_is_not_observed() -> None:
+    out = Gathered()
+    worn = np.r_[0:120, 200:300]
+    out.beats("watch", NOON + 60 * worn, 0, np.full(len(worn), 70.0))
+    out.count("watch", NOON, NOON + 60, 0, 30)
+    steps = history.choose(PATH, out, None).signals["steps"]
+    assert_array_equal(steps.times, NOON + 60 * worn)
+
+
+def test_what_cannot_be_is_left_out_and_counted() -> None:
+    out = gathered(
+        ("app", NOON, NOON + 86_400, 9000),  # the total of a day
+        ("app", NOON + 60, NOON, 10),
+        ("app", NOON, NOON + 60, -1),
+        ("app", NOON, NOON + 60, 40),
+        ("app", NOON, NOON + 60, 40),
+        ("app", NOON + 120, NOON + 180, 5000),
+        ("app", -5.0, 55.0, 5),
+    )
+    out.beat("app", NOON, 0, 0.0)
+    out.beat("app", NOON + 1, 99 * 3600, 70.0)
+    out.beat("app", NOON + 2, 0, float("nan"))
+    out.beat("app", NOON + 3, 0, 71.0)
+    found = history.choose(PATH, out, None)
+    assert found.signals["steps"].values.sum() == 40
+    assert found.signals["heart_rate"].values.tolist() == [71]
+    for words in (
+        "1 step counts of 'app' over more than an hour",
+        "2 step counts of 'app' below 0 or ending early",
+        "1 step counts of 'app' that are there twice were merged",
+        "1 minutes of more than 1000 steps",
+        "1 step counts of 'app' at impossible times",
+        "1 heart rates of 'app' at impossible times",
+        "1 heart rates of 'app' outside 25 to 250 bpm",
+        "1 heart rates of 'app' that are no numbers",
+    ):
+        assert words in notes(found)
+
+
+ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.datetimes(dt.datetime(2023, 1, 1), dt.datetime(2025, 1, 1)),
+    st.integers(2, 60),
+)
+@settings(max_examples=60)
+def test_local_time_is_what_the_wall_showed(name: str, start: dt.datetime, hours: int) -> None:
+    zone = zoneinfo.ZoneInfo(name)
+    first = start.replace(second=0, microsecond=0, tzinfo=dt.UTC).timestamp()
+    times = first + 60.0 * np.arange(60 * hours)
+    offsets = [
+        int(dt.datetime.fromtimestamp(t, zone).utcoffset().total_seconds())  # type: ignore[union-attr]
+        for t in times
+    ]
+    out = Gathered()
+    out.beats("watch", times, offsets, 60 + np.arange(len(times)) % 90)
+    found = history.choose(PATH, out, None).signals["heart_rate"]
+    shown: dict[float, float] = {}
+    newest = -np.inf
+    for local, value in zip(times + offsets, 60 + np.arange(len(times)) % 90, strict=True):
+        if local > newest:  # of a time that the wall showed twice, the first
+            shown[local], newest = value, local
+    assert_array_equal(found.times, list(shown))
+    assert_array_equal(found.values, list(shown.values()))
+
+
+def test_the_night_in_which_clocks_go_back(tmp_path: Path) -> None:
+    """Germany, 2024-10-27: 01:30 to 04:30 local time is four hours."""
+    begin = dt.datetime(2024, 10, 26, 23, 30, tzinfo=dt.UTC).timestamp()
+    out = Gathered()
+    for minute in range(240):
+        time = begin + 60 * minute
+        out.beat("watch", time, 7200 if minute < 90 else 3600, 60.0)
+        out.count("watch", time, time + 60, 7200 if minute < 90 else 3600, 10)
+    found = history.choose(PATH, out, None)
+    assert len(found.signals["heart_rate"].times) == 180
+    assert found.signals["steps"].values.sum() == 1800
+    assert "60 minutes after a clock went back repeat local time" in notes(found)
+
+
+def test_an_app_with_another_clock_does_not_move_the_days() -> None:
+    out = Gathered()
+    out.beats("watch", NOON + 60 * np.arange(240), 3600, np.full(240, 70.0))
+    out.count("app", NOON + 300, NOON + 360, 0, 20)
+    found = history.choose(PATH, out, None)
+    assert_array_equal(found.signals["heart_rate"].times, NOON + 3600 + 60 * np.arange(240))
+    assert found.signals["steps"].times.tolist() == [NOON + 3600 + 300]
+
+
+def test_years_are_cut_and_chosen(tmp_path: Path) -> None:
+    times = [NOON + 86_400 * day for day in range(-500, 1)]
+    path = written.apple(tmp_path / "export.xml", [written.beat(t, 60, ahead=0) for t in times])
+    newest = readers.read(path)
+    assert len(newest.signals["heart_rate"].times) == 366
+    assert "135 days before 2023-03-02 were left out; --user YEAR" in notes(newest)
+    year = readers.read(path, user="2023")
+    assert len(year.signals["heart_rate"].times) == 365
+    assert year.name == "export_2023"
+    every = readers.read_all(path)
+    assert [x.name for x in every] == ["export_2022", "export_2023", "export_2024"]
+    assert sum(len(x.signals["heart_rate"].times) for x in every) == 501
+    with pytest.raises(InputError, match="no year 'anna' in this history; it has 2022, 2023"):
+        readers.read(path, user="anna")
+
+
+def test_a_short_history_is_one_recording(tmp_path: Path) -> None:
+    path = written.apple(tmp_path / "export.xml", [written.beat(NOON, 60)])
+    (one,) = readers.read_all(path)
+    assert one.name == "export"
+    assert one.subject is None
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    path = written.apple(tmp_path / "export.xml", [])
+    with pytest.raises(RecordingError, match="no heart rate and no steps in this export"):
+        readers.read(path)
