@@ -64,7 +64,7 @@ def manifest_bytes(bundle: Bundle) -> bytes:
     BundleError
         The bundle was made up from parts, and is not the one whose hash it tells.
     """
-    raw = getattr(bundle, "raw", b"") or manifest_json.encode(bundle.manifest)
+    raw = bundle.raw or manifest_json.encode(bundle.manifest)
     if hashlib.sha256(raw).hexdigest() != bundle.hash:
         raise BundleError(
             f"{bundle.manifest.name}: manifest.json does not have the SHA-256 {bundle.hash}; "
