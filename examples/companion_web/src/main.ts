@@ -1,0 +1,344 @@
+/** The page: what a person does in, requests to the worker out; its replies in, views out. */
+import { AppError, messageOf } from "./errors";
+import { missingFeature } from "./features";
+import { Announcer } from "./page/announcer";
+import { Strap } from "./page/bluetooth";
+import { DaysView } from "./page/days_view";
+import { byId, element, setText } from "./page/dom";
+import { asCsv, asJson, download } from "./page/download";
+import { chosen, dropped } from "./page/drop";
+import { plausibleRate } from "./page/heart_rate";
+import { LogView } from "./page/log_view";
+import { showNoProof, showProof } from "./page/proof_view";
+import { SignalsView } from "./page/signals_view";
+import { TasksView } from "./page/tasks_view";
+import { clock } from "./page/words";
+import { startWorker } from "./page/worker";
+import { registerOffline } from "./page/offline";
+import type { BundleFacts, Engine, Mode, Predicted, RecordingFacts, Reply, Status } from "./protocol";
+import type { NamedFile } from "./readers/recording";
+import { DEFAULT, SHIPPED, simulatedFor } from "./shipped";
+
+const base = import.meta.env.BASE_URL;
+const model = byId<HTMLSelectElement>("model");
+const engine = byId<HTMLSelectElement>("engine");
+const speed = byId<HTMLSelectElement>("speed");
+const mode = byId<HTMLSelectElement>("mode");
+const offset = byId<HTMLInputElement>("offset");
+const play = byId<HTMLButtonElement>("play");
+
+const signals = new SignalsView();
+const tasks = new TasksView();
+const days = new DaysView();
+const log = new LogView();
+const announcer = new Announcer();
+
+let bundle: BundleFacts | null = null;
+let recording: RecordingFacts | null = null;
+let predictions: Predicted[] = [];
+let midnight = 0;
+let playing = false;
+let simulated = "";
+let wantsLive = false;
+
+const ask = startWorker(take, (message) => {
+  showError(message);
+  for (const button of document.querySelectorAll<HTMLButtonElement>("#controls button")) button.disabled = true;
+});
+
+function take(reply: Reply): void {
+  switch (reply.kind) {
+    case "bundle":
+      return showBundle(reply.facts);
+    case "recording":
+      return showRecording(reply.facts);
+    case "cleared":
+      return clear();
+    case "busy":
+      return showBusy(reply.what);
+    case "status":
+      return showStatus(reply.status);
+    case "predictions":
+      predictions.push(...reply.predictions);
+      return showPredictions(false);
+    case "days":
+      return showDays(reply.predictions, reply.midnight);
+    case "error":
+      if (reply.about === "bundle") {
+        bundle = null;
+        showNoProof(reply.message);
+        model.value = "";
+      }
+      showError(reply.message);
+  }
+}
+
+// The model
+
+function showBundle(facts: BundleFacts): void {
+  bundle = facts;
+  recording = null;
+  showProof(facts);
+  showNotes([]);
+  const { manifest } = facts;
+  const ofDays = manifest.tokens !== null;
+  for (const id of ["controls", "signals", "history", "now"]) byId(id).hidden = ofDays;
+  byId("controls").hidden = false;
+  for (const control of [play, byId("step"), speed, mode]) control.hidden = ofDays;
+  for (const label of document.querySelectorAll<HTMLElement>('label[for="speed"], label[for="mode"]')) label.hidden = ofDays;
+  byId("progress").hidden = ofDays;
+  byId("offset-row").hidden = !ofDays;
+  byId("days").hidden = !ofDays;
+  mode.options[1]!.disabled = !facts.steps;
+  if (!facts.steps) mode.value = "window";
+  tasks.show(manifest);
+  log.show(manifest, 0);
+  if (ofDays) days.show(manifest);
+  byId("sensors").replaceChildren();
+  setText(byId("recorded"), "No recording yet.");
+  clear();
+  enable();
+  if (wantsLive) ask({ kind: "live", on: true });
+}
+
+function openShipped(name: string): void {
+  hideError();
+  ask({ kind: "bundle", name, url: `${base}bundles/${name}.onwrist`, engine: engine.value as Engine });
+}
+
+function openBundleFile(file: File): void {
+  hideError();
+  model.value = "";
+  engine.value = "wasm";
+  ask({ kind: "bundle", name: file.name, file, engine: "wasm" });
+}
+
+model.addEventListener("change", () => openShipped(model.value));
+engine.addEventListener("change", () => openShipped(model.value || DEFAULT));
+byId("model-file").addEventListener("change", ({ target }) => {
+  const input = target as HTMLInputElement;
+  if (input.files?.[0]) openBundleFile(input.files[0]);
+  input.value = "";
+});
+
+// The recording
+
+function openFiles(files: NamedFile[]): void {
+  hideError();
+  simulated = "";
+  const bundles = files.filter(({ path }) => path.endsWith(".onwrist"));
+  if (bundles.length && files.length === 1) openBundleFile(bundles[0]!.file as File);
+  else ask({ kind: "recording", files });
+}
+
+function showRecording(facts: RecordingFacts): void {
+  recording = facts;
+  const length = clock(facts.end - facts.start);
+  const channels = facts.used.map((name) => `${name} ${Number(facts.signals[name]!.rate.toPrecision(4))} Hz`);
+  const origin = facts.name.startsWith("simulated-") && simulated ? " (simulated, of nobody)" : "";
+  setText(byId("recorded"), `${facts.name}${origin}: ${length}, ${channels.join(", ")}.`);
+  showNotes(facts.notes);
+  if (bundle && bundle.manifest.tokens === null) signals.show(bundle.manifest, facts);
+  if (bundle) log.show(bundle.manifest, facts.start);
+}
+
+function showNotes(notes: string[]): void {
+  byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
+}
+
+byId("simulated").addEventListener("click", () => {
+  hideError();
+  simulated = simulatedFor(bundle?.manifest ?? null);
+  ask({ kind: "recording", name: simulated, url: `${base}recordings/${simulated}.csv` });
+});
+for (const id of ["files", "folder"]) {
+  byId(id).addEventListener("change", ({ target }) => {
+    const input = target as HTMLInputElement;
+    if (input.files?.length) openFiles(chosen(input));
+    input.value = "";
+  });
+}
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dragging");
+});
+for (const end of ["dragleave", "drop"]) {
+  document.addEventListener(end, () => document.body.classList.remove("dragging"));
+}
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer) dropped(event.dataTransfer).then(openFiles).catch(showFailure);
+});
+
+// Playing
+
+function settings(): void {
+  const hours = Math.min(14, Math.max(-14, Number(offset.value) || 0));
+  ask({ kind: "settings", mode: mode.value as Mode, speed: Number(speed.value), utcOffset: hours });
+}
+
+for (const control of [speed, mode, offset]) control.addEventListener("change", settings);
+play.addEventListener("click", () => ask({ kind: playing ? "pause" : "play" }));
+byId("step").addEventListener("click", () => ask({ kind: "step" }));
+byId("restart").addEventListener("click", () => ask({ kind: "restart" }));
+
+function showStatus(status: Status): void {
+  if (!recording) return;
+  playing = status.playing;
+  setText(play, playing ? "Pause" : "Play");
+  play.disabled = byId<HTMLButtonElement>("step").disabled = status.finished;
+  const length = recording.end - recording.start;
+  const done = status.position - recording.start;
+  byId<HTMLProgressElement>("progress").value = length > 0 ? done / length : 1;
+  const state = status.finished ? ", finished" : playing ? "" : ", paused";
+  setText(byId("position"), `${clock(done)} of ${clock(length)}${state}`);
+  byId("controls").dataset.finished = String(status.finished);
+  signals.update(status);
+}
+
+function clear(): void {
+  predictions = [];
+  announcer.clear();
+  log.clear();
+  setText(byId("latency"), "");
+  setText(byId("position"), "");
+  showPredictions(true);
+  enable();
+}
+
+function enable(): void {
+  play.disabled = byId<HTMLButtonElement>("step").disabled = !recording;
+  byId<HTMLButtonElement>("restart").disabled = !recording;
+}
+
+// Predictions
+
+function showPredictions(anew: boolean): void {
+  if (!bundle) return;
+  tasks.update(predictions, recording ? [recording.start, recording.end] : [0, 1]);
+  log.update(predictions, midnight, anew);
+  const last = predictions.at(-1);
+  if (!last) return;
+  announcer.take(last.prediction, bundle.manifest);
+  const taken = predictions.map((each) => each.milliseconds).filter((x) => x !== null);
+  if (!taken.length) return;
+  const median = taken.slice().sort((a, b) => a - b)[taken.length >> 1]!;
+  setText(
+    byId("latency"),
+    `Computed in ${taken.at(-1)!.toFixed(1)} ms, p50 ${median.toFixed(1)} ms over ${taken.length} windows ` +
+      "(grid, graph and decision, in the worker).",
+  );
+}
+
+function showDays(found: Predicted[], zero: number): void {
+  predictions = found;
+  midnight = zero;
+  days.update(found, zero);
+  showPredictions(true);
+}
+
+byId("csv").addEventListener("click", () => {
+  if (bundle) download(`${fileStem()}.csv`, "text/csv", asCsv(predictions, bundle.manifest, midnight));
+});
+byId("json").addEventListener("click", () => {
+  if (!bundle) return;
+  const { manifest, hash, engine, verification } = bundle;
+  const report = {
+    model: { name: manifest.name, version: manifest.version, hash },
+    engine,
+    golden: verification,
+    recording: recording?.name ?? "live",
+    simulated: simulated !== "",
+    predictions: predictions.map(({ prediction }) => asJson(prediction, manifest, midnight)),
+  };
+  download(`${fileStem()}.json`, "application/json", JSON.stringify(report, null, 1));
+});
+
+function fileStem(): string {
+  return `${recording?.name ?? "live"}-${bundle!.manifest.name}`;
+}
+
+// Live beats
+
+const strap = new Strap(
+  (beat, time) => {
+    const touching = beat.contact === false ? " (no skin contact)" : "";
+    setText(byId("beat"), `${beat.bpm} bpm${touching}`);
+    if (plausibleRate(beat)) ask({ kind: "beat", time, bpm: beat.bpm });
+  },
+  (words) => setText(byId("strap-state"), words),
+);
+byId("strap").addEventListener("click", () => {
+  hideError();
+  if (strap.connected) {
+    strap.disconnect();
+    wantsLive = false;
+    ask({ kind: "live", on: false });
+    setText(byId("strap"), "Connect a heart-rate strap");
+    setText(byId("beat"), "");
+    return;
+  }
+  strap
+    .connect()
+    .then(() => setText(byId("strap"), "Disconnect the strap"))
+    .catch((error: unknown) => setText(byId("strap-state"), messageOf(error)));
+  wantsLive = true;
+  if (bundle?.manifest.tokens) return ask({ kind: "live", on: true });
+  model.value = "day-lsm2";
+  engine.value = "wasm";
+  openShipped("day-lsm2");
+});
+
+// What went wrong
+
+function showError(message: string): void {
+  const shown = byId("error");
+  shown.hidden = false;
+  setText(shown, message);
+}
+
+function showFailure(error: unknown): void {
+  showError(messageOf(error));
+}
+
+function hideError(): void {
+  byId("error").hidden = true;
+  setText(byId("error"), "");
+}
+
+function showBusy(what: string | null): void {
+  document.body.setAttribute("aria-busy", String(what !== null));
+  if (what === null || byId("proof").dataset.state === "bad") return;
+  if (what.startsWith("Checking")) {
+    byId("proof").dataset.state = "none";
+    setText(byId("proof"), `${what} ...`);
+  }
+}
+
+window.addEventListener("unhandledrejection", (event) => showFailure(event.reason));
+window.addEventListener("error", (event) => showError(`This page failed (${event.message}): reload it.`));
+
+// The beginning
+
+model.replaceChildren(
+  ...SHIPPED.map(({ name, words }) => element("option", { value: name }, `${name}: ${words}`)),
+  element("option", { value: "", hidden: true }, "opened from a file"),
+);
+model.value = DEFAULT;
+settings();
+
+async function begin(): Promise<void> {
+  registerOffline();
+  const response = await fetch("/health").catch(() => null);
+  const health = response?.ok ? ((await response.json().catch(() => null)) as { status?: string } | null) : null;
+  if (health?.status === "ok") byId("engine-row").hidden = false;
+  const missing = missingFeature();
+  if (missing && byId("engine-row").hidden) {
+    showNoProof(missing);
+    throw new AppError(missing);
+  }
+  if (missing) engine.value = "service";
+  openShipped(DEFAULT);
+}
+
+begin().catch(showFailure);
