@@ -83,11 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for package in ("fastapi", "uvicorn", "websockets", "fastapi_offline"):
         require(package, "serve", "onwrist serve")
-    from onwrist.serve.server import serve
+    from onwrist.serve.server import Service
 
     models = [onwrist.load(bundle, arguments.engine) for bundle in arguments.bundles]
+    service = Service(models, settings)
+    url = service.url
 
-    def ready(url: str) -> None:
+    def ready() -> None:
         names = [model.name for model in models]
         if arguments.json:
             output.print_json(
@@ -102,5 +104,5 @@ def run(arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
 
-    serve(models, settings, ready)
+    service.run(ready)
     return 0

@@ -1,9 +1,10 @@
-"""Settings and models in; the service runs until SIGINT or SIGTERM ends it."""
+"""Models and settings in; a service on a port, until it is stopped or a signal ends it."""
 
 from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,34 +18,12 @@ from onwrist_runtime.model import Model
 _WAITING = 64 * 2**10  # bytes that the system holds for a client that does not read
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's, for which a signal is an orderly end and not a death by signal."""
+class Service:
+    """A service that listens, and answers while it runs.
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {each: signal.signal(each, self.handle_exit) for each in signals}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
-
-def serve(models: Sequence[Model], settings: Settings, ready: Callable[[str], None]) -> None:
-    """Serve until a signal comes; what is under way is answered first.
-
-    Parameters
+    Attributes
     ----------
-    ready : called with the address when requests are answered.
+    url : its address.
 
     Raises
     ------
@@ -53,10 +32,9 @@ def serve(models: Sequence[Model], settings: Settings, ready: Callable[[str], No
     OSError
         The port is in use, or may not be used.
     """
-    app = create_app(models, settings)
-    limits = settings.limits
-    bound = _bind(settings)
-    with bound:
+
+    def __init__(self, models: Sequence[Model], settings: Settings) -> None:
+        app, limits = create_app(models, settings), settings.limits
         config = uvicorn.Config(
             app,
             ws=Connection,
@@ -72,8 +50,47 @@ def serve(models: Sequence[Model], settings: Settings, ready: Callable[[str], No
             server_header=False,
             proxy_headers=False,
         )
-        url = _url(settings.host, bound.getsockname()[1])
-        _Server(config, lambda: ready(url)).run([bound])
+        self._bound = _bind(settings)
+        self.url = _url(settings.host, self._bound.getsockname()[1])
+        self._server = _Server(config)
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT, SIGTERM or `stop`; what is under way is answered first.
+
+        Parameters
+        ----------
+        ready : called when requests are answered.
+        """
+        self._server.ready = ready
+        with self._bound:
+            self._server.run([self._bound])
+
+    def stop(self) -> None:
+        """End `run`; from any thread."""
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, for which a signal is an orderly end and not a death by signal."""
+
+    ready: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = {each: signal.signal(each, self.handle_exit) for each in signals}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -19,6 +19,7 @@ from onwrist.serve.settings import Limits
 from onwrist_runtime.errors import InputError, OnwristError
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
+from onwrist_runtime.signals import LATEST
 
 PROTOCOL = 1
 
@@ -134,7 +135,7 @@ class Session:
             It is too far ahead: one message would be work for hours.
         """
         times = push.times[~np.isnan(values).all(axis=1)]
-        if not len(times) or not np.isfinite(times).all():
+        if not len(times) or not (np.abs(times) <= LATEST).all():
             return self._newest  # the stream says what is wrong
         newest = max(self._newest, float(times.max()))
         before = float(times.min()) if self._newest == -math.inf else self._newest

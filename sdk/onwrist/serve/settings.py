@@ -107,14 +107,14 @@ def is_loopback(host: str) -> bool:
     InputError
         The name has no address.
     """
+    if not host:
+        return False  # all addresses that there are
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host or None, None)}
+        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
         raise InputError(
             f"--host {host}: there is no such address; 127.0.0.1 is this machine alone"
         ) from None
-    if not host:
-        return False
     return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in found)
 
 
