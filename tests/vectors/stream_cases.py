@@ -179,6 +179,7 @@ def _clocks() -> Iterator[Case]:
     yield case_of("jitter and a gap", one, [*pushes("ppg", burst, 7), FLUSH], hop=25)
     epoch = recorded(32.0, 3.0, EPOCH, seed=3)
     yield case_of("on the Unix epoch", one, [*pushes("ppg", epoch), FLUSH])
+    yield from _edges()
     negative = recorded(32.0, 3.0, -1.71, seed=4)
     yield case_of("before and after time 0", one, [*pushes("ppg", negative), FLUSH])
     fast = np.arange(96) / 57.0 + 1.0
@@ -188,6 +189,25 @@ def _clocks() -> Iterator[Case]:
     slower = np.concatenate([np.arange(32) / 32.0, 1.0 + np.arange(24) / 11.0]).round(6)
     wave = np.sin(7 * slower)
     yield case_of("a sensor that becomes slower", one, [*pushes("ppg", (slower, wave)), FLUSH])
+
+
+def _edges() -> Iterator[Case]:
+    """Where the last bit of a difference decides."""
+    draw = np.random.default_rng(21)
+    times, samples = recorded(25.6, 2.6, EPOCH, seed=22)
+    times = (times + draw.uniform(-0.3, 0.3, times.size) / 25.6).round(6)
+    kept = draw.random(times.size) < 0.7
+    own = pushes("ppg", (times[kept], samples[kept]), 12)
+    odd = PPG | {"rate": 25.6}
+    yield case_of("the kernel's edge, with holes, on the epoch", manifest(odd), [*own, FLUSH])
+    dense = pushes("ppg", recorded(64.0, 1.7, seed=23), 25)
+    coarse = manifest(PPG | {"rate": 64.0}, rate=20.0, samples=20)
+    yield case_of("the kernel's edge, of a dense sensor", coarse, [*dense, FLUSH])
+    ticks = (2.0 + np.arange(150) / 100).round(6)
+    ticks[40:] += draw.choice([-0.000625, 0.000625, 0.0], ticks[40:].size)
+    just = pushes("ppg", (ticks.round(6), np.sin(5 * ticks)), 30)
+    fast = manifest(PPG | {"rate": 100.0})
+    yield case_of("stamps just as far off as they may be", fast, [*just, FLUSH])
 
 
 def _sensors() -> Iterator[Case]:
