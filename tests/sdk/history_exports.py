@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from onwrist.cli import main
 from onwrist.recording import Recording
+from onwrist_runtime.signals import Signal
 
 WATCH, PHONE = "Anna’s Apple Watch", "iPhone"
 
@@ -324,3 +327,29 @@ def garmin_days(life: Lived, ahead: int = 3600) -> dict[str, bytes]:
                 messages.append({"mesg_num": 55} | short | fields)
         files[f"GARMIN/Monitor/M{day}.FIT"] = fit(messages)
     return files
+
+
+# The same days in every format.
+def whole_bpm(recording: Recording, *left_out: str) -> Recording:
+    """The recording as exports hold it: heart rate in whole bpm, without some channels."""
+    signals = {k: v for k, v in recording.signals.items() if k not in left_out}
+    beats = signals["heart_rate"]
+    signals["heart_rate"] = Signal(np.round(beats.values), beats.times, beats.rate)
+    return Recording(recording.name, recording.subject, signals)
+
+
+def predicted(path: Path, capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    """What `onwrist predict` says of each day with the bundle that ships."""
+    code = main(["predict", str(path), "--bundle", "day-lsm2", "--json"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    return [json.loads(line) for line in said.out.splitlines()]
+
+
+def refused(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `onwrist predict` says of a file that it does not read: a line, and exit code 2."""
+    code = main(["predict", str(path), "--bundle", "day-lsm2"])
+    said = capsys.readouterr()
+    assert code == 2, said.out
+    assert "Traceback" not in said.err
+    return said.err

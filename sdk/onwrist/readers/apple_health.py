@@ -32,7 +32,7 @@ _STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d):?(\d\d
 def files(path: Path, members: Sequence[Member]) -> list[Member]:
     """The export among files; its name is in the language of the phone, so its root decides."""
     xml = [x for x in members if x.file.lower().endswith(".xml") and x.name.count("/") <= 2]
-    if len(members) == 1 and not members[0].archived:
+    if members and members[0].is_at(path):
         return xml
     # export_cda.xml lies beside it and holds the same in another form.
     return [x for x in xml[:50] if _is_export(x)]

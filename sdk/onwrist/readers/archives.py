@@ -47,6 +47,10 @@ class Member:
         """What errors call it."""
         return f"{self.path}/{self.name}" if self.archived else str(self.path)
 
+    def is_at(self, path: Path) -> bool:
+        """Whether it is the very file that was given."""
+        return not self.archived and self.path == path
+
     @property
     def file(self) -> str:
         """The file's own name."""

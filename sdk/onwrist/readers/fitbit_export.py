@@ -64,7 +64,7 @@ _JSON: dict[str, msgspec.json.Decoder[Any]] = {
 def files(path: Path, members: Sequence[Member]) -> list[Member]:
     """The files of an export, and the profile that says the account's time zone."""
     found = [x for x in members if (kind := _kind(x)) and kind[1] in ("json", "csv")]
-    if not found or (len(members) == 1 and not found[0].archived and not _is_ours(found[0])):
+    if not found or (found[0].is_at(path) and not _is_ours(found[0])):
         return []
     return found + [x for x in members if x.name.endswith("Your Profile/Profile.csv")][:1]
 

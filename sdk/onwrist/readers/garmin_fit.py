@@ -7,6 +7,7 @@ own library, whose errors on a damaged file are told, not guessed around.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,8 @@ def _place(path: Path, read: list[_File], gathered: Gathered) -> None:
     offset = said[0] if said else 0
     before: dict[tuple[str, str], tuple[int, float]] = {}
     lost = 0.0
+    # Kinds of walking are counted over the same time.
+    counted: defaultdict[tuple[str, int, int, int], float] = defaultdict(float)
     for each in read:
         if each.offset is not None and abs(each.offset) <= FARTHEST:
             offset = each.offset
@@ -166,7 +169,9 @@ def _place(path: Path, read: list[_File], gathered: Gathered) -> None:
             if time - since > LONGEST_COUNT:
                 lost += steps - count
             elif steps >= count and time > since:
-                gathered.count(each.device, since, time, offset, steps - count)
+                counted[each.device, since, time, offset] += steps - count
+    for (device, since, time, ahead), steps in counted.items():
+        gathered.count(device, since, time, ahead, steps)
     if lost:
         gathered.notes.append(
             f"{lost:,.0f} steps were left out: their counter was written more than an hour "

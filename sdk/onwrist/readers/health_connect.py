@@ -37,7 +37,7 @@ _APPS = ("application_info_table", ("row_id", "package_name"))
 def files(path: Path, members: Sequence[Member]) -> list[Member]:
     """The database among files."""
     found = [x for x in members if x.file.lower().endswith(".db") and x.name.count("/") <= 2]
-    if len(members) == 1 and not members[0].archived:
+    if members and members[0].is_at(path):
         return found
     # A folder may hold databases of other programs.
     return [
