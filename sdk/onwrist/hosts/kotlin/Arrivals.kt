@@ -41,7 +41,7 @@ internal class Arrival(
         }
         for (time in times) checkTime(time)
         for (sample in samples) {
-            if (abs(sample) >= LARGEST) {
+            if (abs(sample) >= LARGEST_SAMPLE) {
                 throw InputError(
                     "a sample is $sample; a sample must be below 1e+15 in magnitude, and NaN " +
                         "where it is missing",

@@ -9,6 +9,7 @@ import kotlin.math.abs
 import kotlin.math.floor
 
 internal const val LARGEST = 1e15 // no graph is given a number of this magnitude
+internal const val LARGEST_SAMPLE = 1e15f // the same as float32, in which samples come
 
 /** The intervals of a clock: [period] whole seconds, [zero] a local midnight. */
 internal class Minutes(val period: Double, val zero: Double) {

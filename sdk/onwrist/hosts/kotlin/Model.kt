@@ -181,7 +181,7 @@ class Model internal constructor(
         }
         val window = Window(names.size, manifest.samples)
         for (place in values.indices) {
-            if (abs(values[place]) >= LARGEST) {
+            if (abs(values[place]) >= LARGEST_SAMPLE) {
                 throw InputError(
                     "channel '${names[place / manifest.samples]}' is ${values[place]} at sample " +
                         "${place % manifest.samples}; a value must be below 1e+15 in magnitude, " +
@@ -239,6 +239,16 @@ class Model internal constructor(
                 )
             }
             return model
+        }
+
+        /**
+         * Hold every file against its SHA-256, the manifest's own included, and replay the
+         * golden vectors: what an app's tests call on each kind of device.
+         */
+        fun selfTest(manifest: Manifest, files: Files, engines: OpenEngine): Verification {
+            contentOf(files, "manifest.json", manifest.hash)
+            for (graph in manifest.graphs) contentOf(files, graph.file, graph.sha256)
+            return open(manifest, files, engines, prove = false).use { it.verify() }
         }
     }
 }

@@ -18,7 +18,7 @@ class Signal(val times: DoubleArray, val values: FloatArray, val rate: Double) {
             throw InputError("${values.size} samples and ${times.size} time stamps: each needs one")
         }
         for ((k, value) in values.withIndex()) {
-            if (abs(value) >= LARGEST) {
+            if (abs(value) >= LARGEST_SAMPLE) {
                 throw InputError("sample $k is $value; a sample must be below 1e+15 in magnitude")
             }
         }
