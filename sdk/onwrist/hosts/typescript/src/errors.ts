@@ -1,5 +1,7 @@
 /** Every error that a caller can see, in one shallow tree. */
 
+import type { Prediction } from "./prediction.js";
+
 /** Base of all errors that are thrown on purpose. */
 export class OnwristError extends Error {
   override readonly name: string = "OnwristError";
@@ -18,6 +20,14 @@ export class BundleError extends OnwristError {
 /** The inference engine cannot run this bundle, or it failed. */
 export class EngineError extends OnwristError {
   override readonly name = "EngineError";
+
+  /** @param predictions of a stream: those that were made before the engine failed. */
+  constructor(
+    message: string,
+    readonly predictions: readonly Prediction[] = [],
+  ) {
+    super(message);
+  }
 }
 
 /** An engine does not give the numbers that it must. */

@@ -5,10 +5,17 @@ export { onnxRuntime, type OrtModule } from "./ort.js";
 export type { OpenSession, Session, Tensor } from "./engine.js";
 export { BundleError, EngineError, InputError, OnwristError, ParityError } from "./errors.js";
 export type * from "./manifest.js";
-export { loadModel, type LoadOptions, Model, type PredictOptions, type RecordingOptions } from "./model.js";
+export { loadModel, type LoadOptions, Model, type PredictOptions } from "./model.js";
 export type { Imputed, ModelIdentity, Prediction, SensorState, TaskResult } from "./prediction.js";
 export type { DType, GoldenTensor } from "./safetensors.js";
 export type { Signal } from "./signals.js";
-export { type Counters, type Mode, Stream, type StreamOptions } from "./stream.js";
+export type { Mode } from "./settings.js";
+export {
+  type Counters,
+  type FlushOptions,
+  type RecordingOptions,
+  Stream,
+  type StreamOptions,
+} from "./stream.js";
 export type { Verification } from "./verify.js";
 export type { Grid } from "./window.js";

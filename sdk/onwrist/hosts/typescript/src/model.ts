@@ -9,7 +9,7 @@ import { baselineOf, imputeOf, midnightOf, startOf } from "./options.js";
 import type { ModelIdentity, Prediction } from "./prediction.js";
 import { Predictor, type Runner } from "./predictor.js";
 import type { Signal } from "./signals.js";
-import { Stream, type StreamOptions } from "./stream.js";
+import { type Made, type RecordingOptions, Stream, type StreamOptions } from "./stream.js";
 import { Cut } from "./tokens.js";
 import { demandParity, type Verification, verify } from "./verify.js";
 import { checkWindow } from "./window.js";
@@ -33,13 +33,6 @@ export interface PredictOptions {
   /** Any local midnight on the clock of `start`, of a bundle with tokens; 0 if not said. */
   readonly midnight?: number;
   /** Whether to give the window without gaps: days are if not said, other windows are not. */
-  readonly impute?: boolean;
-}
-
-export interface RecordingOptions {
-  /** Seconds from one window to the next; half a window if not said. Not for days. */
-  readonly hop?: number;
-  readonly midnight?: number;
   readonly impute?: boolean;
 }
 
@@ -161,7 +154,7 @@ export class Model {
     return verify(this.bundle, { runner: this.#runner, step: this.#step }, this.#format);
   }
 
-  #made() {
+  #made(): Made {
     return {
       manifest: this.manifest,
       runner: this.#runner,
