@@ -1,0 +1,1 @@
+"""What serve.py is made of: watches, slow and dead clients, and the process that serves."""
