@@ -309,8 +309,8 @@ void onwrist_stream_free(onwrist_stream *stream);
    samples : (count, channels of the sensor), sample by sample; NaN where missing.
    receive : may be NULL.
 
-   Where the engine fails (ONWRIST_ENGINE), or memory is short, the samples were taken, the
-   predictions before it were given, and the next call tries again. */
+   Where the engine fails (ONWRIST_ENGINE), or memory is short, the predictions before it were
+   given, the samples up to there were taken, and the next call tries again. */
 onwrist_status onwrist_push(onwrist_stream *stream, const char *name, const double *times,
                             const float *samples, size_t count, onwrist_receive receive,
                             void *context, onwrist_error *error);

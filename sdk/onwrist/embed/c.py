@@ -1,0 +1,136 @@
+"""A bundle in, what a program in C needs out: constants, the host's sources, a self-test.
+
+The constants are one `const onwrist_bundle`, with everything in the manifest that the host
+asks for; a program passes it to `onwrist_open` and parses nothing.
+"""
+
+from __future__ import annotations
+
+from onwrist.embed import writing
+from onwrist.embed.c_constants import Writer, bundle_name, header_name
+from onwrist.hosts import sources
+from onwrist_runtime.bundle import Bundle
+
+__all__ = ["bundle_name", "constants", "files"]
+
+_HOST = "onwrist"
+
+
+def files(bundle: Bundle) -> dict[str, bytes]:
+    """Every file of the target `c` by its path.
+
+    Raises
+    ------
+    BundleError
+        The bundle has no TFLite graph.
+    """
+    graphs = writing.graphs_of(bundle, "c", "tflite")
+    found = constants(bundle)
+    found |= {f"{_HOST}/{path}": data for path, data in sources("c").items()}
+    found |= writing.data_files(bundle, graphs, f"{bundle.manifest.name}/")
+    found["selftest.c"] = _self_test(bundle)
+    found["README.md"] = _readme(bundle)
+    return found
+
+
+def constants(bundle: Bundle) -> dict[str, bytes]:
+    """A header and a source with the bundle's constants.
+
+    Raises
+    ------
+    BundleError
+        The bundle has no TFLite graph.
+    """
+    graphs = writing.graphs_of(bundle, "c", "tflite")
+    stem = header_name(bundle)
+    writer = Writer(bundle, graphs)
+    return {f"{stem}.h": writer.header(), f"{stem}.c": writer.source()}
+
+
+def _self_test(bundle: Bundle) -> bytes:
+    name, folder = bundle_name(bundle), writing.string(bundle.manifest.name, "c")
+    return writing.source(
+        [
+            *writing.header(
+                bundle,
+                "Replays the golden vectors with the engine that is linked, and says how far "
+                "it is from them. Exit code 0 if it gives the bundle's numbers here, else 1.",
+            ),
+            '#include "onwrist/onwrist.h"',
+            f'#include "{header_name(bundle)}.h"',
+            "",
+            "#include <stdio.h>",
+            "",
+            "#ifndef ONWRIST_ENGINE",
+            "#define ONWRIST_ENGINE onwrist_litert",
+            "#endif",
+            "",
+            "int main(int count, char **arguments) {",
+            f"  const char *folder = count > 1 ? arguments[1] : {folder};",
+            f"  const onwrist_bundle *bundle = &{name};",
+            "  onwrist_model *model = NULL;",
+            '  onwrist_error error = {""};',
+            "  onwrist_report report = {0};",
+            "  onwrist_status status = onwrist_open(bundle, ONWRIST_ENGINE(), folder, &model, "
+            "&error);",
+            "  if (!status) status = onwrist_verify(model, NULL, 0, &report, &error);",
+            '  printf("%s %s: %d windows, %d steps\\n", bundle->name, bundle->version, '
+            "report.windows,",
+            "         report.steps);",
+            "  for (int k = 0; k < report.output_count; k++)",
+            '    printf("output %d: off by %.3g, in steps by %.3g, at most %.3g\\n", k, '
+            "report.difference[k],",
+            "           report.step_difference[k], bundle->golden.tolerance[k]);",
+            '  printf("%s%s\\n", status ? "FAILED: " : "passed", status ? error.text : "");',
+            "  onwrist_close(model);",
+            "  return status ? 1 : 0;",
+            "}",
+        ]
+    )
+
+
+def _readme(bundle: Bundle) -> bytes:
+    manifest, name = bundle.manifest, bundle_name(bundle)
+    sensor, tasks = manifest.channels[0].sensor, len(manifest.tasks)
+    code = [
+        '#include "onwrist/onwrist.h"',
+        f'#include "{header_name(bundle)}.h"',
+        "",
+        "static void told(void *context, const onwrist_prediction *given) {",
+        f"  for (int k = 0; k < {tasks}; k++)",
+        '    printf("%s %g %s\\n", given->tasks[k].name, given->tasks[k].value,',
+        '           given->tasks[k].abstained ? given->tasks[k].reason : "");',
+        "}",
+        "",
+        "onwrist_error error;",
+        "onwrist_model *model;",
+        "onwrist_stream *stream;",
+        f'onwrist_open(&{name}, onwrist_litert(), "{manifest.name}", &model, &error);',
+        "onwrist_verify(model, NULL, 0, NULL, &error);       /* once, on each processor */",
+        "onwrist_stream_create(model, NULL, &stream, &error);",
+        f'onwrist_push(stream, "{sensor}", times, samples, count, told, NULL, &error);',
+        "onwrist_stream_free(stream);",
+        "onwrist_close(model);",
+    ]
+    steps = [
+        f"Compile `{header_name(bundle)}.c` and the `.c` files of `{_HOST}/`, less the engine "
+        "that you do not link, as C99 or later with `-std=c99` (so that no two operations are "
+        "fused): `cc -std=c99 -O2 selftest.c "
+        f"{header_name(bundle)}.c {_HOST}/onwrist_[!t]*.c {_HOST}/onwrist_timeline.c "
+        "-L LIBRARIES -lLiteRt -lm -o selftest`.",
+        "Link an engine: `onwrist_litert.c` on LiteRT's C API (`libLiteRt.so` 2.3, as in the "
+        "wheel of ai-edge-litert), or `onwrist_tflite.c` on that of TensorFlow Lite "
+        "(`libtensorflowlite_c.so`, TensorFlowLiteC.framework), which declares what it calls "
+        "where there is no header. Any other engine is three functions: see `onwrist_engine`.",
+        f"Put the folder `{manifest.name}/` where the program finds it, or pass its files from "
+        "memory to `onwrist_open_files`, aligned to 16 bytes.",
+        "Run `selftest` once on the target: it replays the golden vectors with the engine that "
+        "you linked.",
+    ]
+    notes = [
+        "Every call returns a status, and says why and what to do in `error.text`; the example "
+        "leaves the checks out. `onwrist.h` is the whole interface.",
+        f"Sizes and SHA-256 of the graphs are checked when `{manifest.name}/` is opened.",
+        f"`{_HOST}/README.md` tells what it needs of memory and how it was tried.",
+    ]
+    return writing.readme(bundle, "a program in C", "c", code, steps, notes)

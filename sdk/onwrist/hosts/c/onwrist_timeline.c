@@ -1,0 +1,363 @@
+/* Samples of all sensors in as they arrive, grid blocks that will never change out.
+
+   - newest: the newest stamp of all sensors. A sample that is older than the newest stamp before
+     it, or its own, by more than the lateness is late: counted and dropped.
+   - origin: the first grid point at or after the earliest sample, once no earlier one can be
+     accepted; of minutes the last multiple of the hop, from midnight, at or before it.
+   - final: a grid point is final when all stamps that can reach it lie below newest - lateness,
+     whatever channels really send: a minute when that has reached its end.
+
+   HOST.md has the rules. Samples are kept from what is still needed on: memory grows with the
+   rate that arrives, up to the limit of a sensor, and never with time. */
+#include "onwrist_internal.h"
+
+#include <string.h>
+
+#define PIECE 16384    /* samples that are looked at as one when they are checked */
+#define DENSEST 1000.0 /* Hz: any sensor may be so fast, or four times what is stated of it */
+#define SMALLEST 64    /* samples that there is always room for */
+
+onwrist_status ow_timeline_make(ow_timeline *timeline, const onwrist_bundle *bundle,
+                                ow_memory *memory, const double *rates, double lateness,
+                                double midnight, int hop, onwrist_error *error) {
+  memset(timeline, 0, sizeof *timeline);
+  timeline->bundle = bundle;
+  timeline->memory = memory;
+  timeline->lateness = lateness;
+  timeline->days = bundle->patch > 0;
+  timeline->minutes.period = rint(1 / bundle->rate);
+  timeline->minutes.zero = midnight;
+  timeline->whole = hop;
+  timeline->sensor_count = bundle->sensor_count;
+  timeline->sensors = ow_alloc(memory, (size_t)bundle->sensor_count, sizeof(ow_sensor));
+  timeline->tallies = ow_alloc(memory, (size_t)bundle->channel_count, sizeof(ow_tally));
+  if (!timeline->sensors || !timeline->tallies)
+    return ow_fail(error, ONWRIST_MEMORY, "not enough memory for a stream");
+  /* A sample waits for the newest one, and for the next window's end, or a patch's. */
+  int until = timeline->days ? bundle->patch : bundle->samples;
+  double wait = lateness + 2 * until / bundle->rate;
+  for (int s = 0; s < bundle->sensor_count; s++) {
+    ow_sensor *sensor = &timeline->sensors[s];
+    for (int c = 0; c < bundle->channel_count; c++)
+      if (bundle->channels[c].sensor_index == s) sensor->rows[sensor->row_count++] = c;
+    sensor->rate = rates[sensor->rows[0]];
+    sensor->minutes = timeline->days;
+    if (!timeline->days) {
+      /* Steps of a run are below 3 / 2 periods. */
+      sensor->run = 1.5 * (OW_HISTORY + 1) / sensor->rate;
+      sensor->reach = ow_reach(sensor->rate, bundle->rate);
+      if (!ow_kernel_make(&sensor->kernel, memory, sensor->rate, bundle->rate))
+        return ow_fail(error, ONWRIST_MEMORY, "not enough memory for the filter of %s",
+                       bundle->sensors[s]);
+    }
+    sensor->limit_seconds = wait + sensor->run + 2 * sensor->reach;
+    double most = sensor->limit_seconds * fmax(DENSEST, 4 * sensor->rate);
+    sensor->limit_samples = (size_t)fmin(most, 1e9) + 2 * PIECE;
+    timeline->reach = fmax(timeline->reach, sensor->reach);
+  }
+  timeline->reach += OW_SAME_TIME;
+  ow_timeline_reset(timeline);
+  return ONWRIST_OK;
+}
+
+void ow_timeline_reset(ow_timeline *timeline) {
+  for (int s = 0; s < timeline->sensor_count; s++) {
+    timeline->sensors[s].begin = timeline->sensors[s].end = 0;
+    timeline->sensors[s].last = -INFINITY;
+  }
+  for (int c = 0; c < timeline->bundle->channel_count; c++) {
+    memset(&timeline->tallies[c], 0, sizeof(ow_tally));
+    timeline->tallies[c].last = NAN;
+  }
+  timeline->newest = timeline->repaired_to = -INFINITY;
+  timeline->has_origin = timeline->finished = false;
+  timeline->origin = timeline->least = 0;
+}
+
+/* ---- What is pushed ---- */
+
+static bool is_some(const float *sample, int width) {
+  for (int k = 0; k < width; k++)
+    if (!isnan(sample[k])) return true;
+  return false;
+}
+
+onwrist_status ow_timeline_check(const ow_timeline *timeline, const ow_sensor *sensor,
+                                 const char *name, const double *times, const float *samples,
+                                 int width, size_t count, onwrist_error *error) {
+  double newest = timeline->newest, mark = newest;
+  size_t held = sensor->end - sensor->begin;
+  for (size_t begin = 0; begin < count; begin += PIECE) {
+    size_t stop = count - begin < PIECE ? count : begin + PIECE, kept = 0;
+    for (size_t i = begin; i < stop; i++) {
+      if (!(fabs(times[i]) <= OW_LATEST))
+        return ow_fail(error, ONWRIST_INPUT,
+                       "'%s': a time must be finite and in seconds, not %.17g (milliseconds, "
+                       "perhaps?)", name, times[i]);
+      for (int k = 0; k < width; k++) {
+        float value = samples[i * (size_t)width + (size_t)k];
+        if (fabsf(value) >= OW_LARGEST)
+          return ow_fail(error, ONWRIST_INPUT,
+                         "'%s': a sample is %g; a sample must be below %g in magnitude, and NaN "
+                         "where it is missing", name, (double)value, (double)OW_LARGEST);
+      }
+    }
+    for (size_t i = begin; i < stop; i++) {
+      if (!is_some(samples + i * (size_t)width, width)) continue;
+      if (newest > -INFINITY && fabs(times[i] - newest) > OW_LONGEST)
+        return ow_fail(error, ONWRIST_INPUT,
+                       "'%s': a time stamp is %.17g, but the newest so far is %.17g: all "
+                       "sensors of a stream must be on one clock; reset begins anew", name,
+                       times[i], newest);
+      newest = fmax(newest, times[i]);
+      kept += times[i] >= newest - timeline->lateness;
+    }
+    held += kept;
+    if (newest - mark >= sensor->limit_seconds) {
+      mark = newest;
+      held = kept;
+    } else if (held > sensor->limit_samples) {
+      return ow_fail(error, ONWRIST_INPUT,
+                     "'%s': more than %zu samples within %.0f s are more than a stream holds: "
+                     "state the sensor's rate in the options' rates, or correct the time stamps",
+                     name, sensor->limit_samples, sensor->limit_seconds);
+    }
+  }
+  return ONWRIST_OK;
+}
+
+/* Room for `count` more samples at the end. */
+static bool make_room(ow_timeline *timeline, ow_sensor *sensor, size_t count) {
+  size_t held = sensor->end - sensor->begin, capacity = sensor->capacity;
+  if (sensor->end + count <= capacity) return true;
+  /* With a quarter to spare, so that not every push moves all that is held. */
+  while (capacity < held + held / 4 + count) capacity = capacity ? 2 * capacity : SMALLEST;
+  double *times = sensor->times;
+  float *values = sensor->values;
+  size_t old = sensor->capacity;
+  if (capacity > old) {
+    size_t rows = (size_t)sensor->row_count;
+    double *more = ow_alloc(timeline->memory, capacity, sizeof *times);
+    float *wider = more ? ow_alloc(timeline->memory, capacity * rows, sizeof *values) : NULL;
+    if (!wider) return false;
+    sensor->times = more;
+    sensor->values = wider;
+    sensor->capacity = capacity;
+  }
+  if (held) memmove(sensor->times, times + sensor->begin, held * sizeof *times);
+  for (int r = 0; r < sensor->row_count && held; r++)
+    memmove(sensor->values + (size_t)r * sensor->capacity,
+            values + (size_t)r * old + sensor->begin, held * sizeof *values);
+  sensor->begin = 0;
+  sensor->end = held;
+  if (capacity > old) {
+    ow_grow(timeline->memory, times, 0);
+    ow_grow(timeline->memory, values, 0);
+  }
+  return true;
+}
+
+/* Put one sample in its place; of several at one stamp the smallest stays. */
+static void sort_in(ow_timeline *timeline, ow_sensor *sensor, double time, const float *values) {
+  size_t held = sensor->end - sensor->begin, at = held;
+  double *times = sensor->times + sensor->begin;
+  if (held && times[held - 1] >= time) at = ow_search(times, held, time, false);
+  bool there = at < held && times[at] == time;
+  if (!there) {
+    memmove(times + at + 1, times + at, (held - at) * sizeof *times);
+    times[at] = time;
+    sensor->end++;
+  }
+  for (int r = 0; r < sensor->row_count; r++) {
+    float *row = sensor->values + (size_t)r * sensor->capacity + sensor->begin;
+    ow_tally *tally = &timeline->tallies[sensor->rows[r]];
+    if (!there) {
+      memmove(row + at + 1, row + at, (held - at) * sizeof *row);
+      row[at] = NAN;
+    }
+    if (isnan(values[r])) continue;
+    if (isnan(row[at])) tally->counters.samples++;
+    else tally->counters.duplicate++;
+    /* -0.0 and 0.0 are as small as each other: adding 0 makes them the same. */
+    if (isnan(row[at]) || values[r] < row[at]) row[at] = values[r] + 0.0f;
+    if (!(tally->last >= time)) tally->last = time;
+  }
+}
+
+bool ow_timeline_take(ow_timeline *timeline, ow_sensor *sensor, int axis, const double *times,
+                      const float *samples, int width, size_t count) {
+  float values[256];
+  if (!make_room(timeline, sensor, count)) return false;
+  for (int r = 0; r < sensor->row_count; r++) values[r] = NAN;
+  for (size_t i = 0; i < count; i++) {
+    const float *sample = samples + i * (size_t)width;
+    if (!is_some(sample, width)) continue;
+    for (int k = 0; k < width; k++) values[axis < 0 ? k : axis] = sample[k];
+    timeline->newest = fmax(timeline->newest, times[i]);
+    if (times[i] < timeline->newest - timeline->lateness) {
+      for (int r = 0; r < sensor->row_count; r++)
+        timeline->tallies[sensor->rows[r]].counters.late += !isnan(values[r]);
+      continue;
+    }
+    sort_in(timeline, sensor, times[i], values);
+  }
+  return true;
+}
+
+/* ---- What is final ---- */
+
+void ow_timeline_finish(ow_timeline *timeline, ow_index least) {
+  timeline->finished = true;
+  timeline->least = least;
+  ow_timeline_settle(timeline);
+}
+
+void ow_timeline_settle(ow_timeline *timeline) {
+  if (timeline->has_origin) return;
+  double watermark = timeline->finished ? INFINITY : timeline->newest - timeline->lateness;
+  double first = INFINITY;
+  for (int s = 0; s < timeline->sensor_count; s++) {
+    ow_sensor *sensor = &timeline->sensors[s];
+    if (sensor->end > sensor->begin) first = fmin(first, sensor->times[sensor->begin]);
+  }
+  if (!(first < watermark)) return;
+  timeline->has_origin = true;
+  if (timeline->days) {
+    ow_index minute = ow_minutes_holding(&timeline->minutes, first);
+    timeline->origin = ow_floor_div(minute, timeline->whole) * timeline->whole;
+  } else {
+    timeline->origin = (ow_index)ceil((first - OW_SAME_TIME) * timeline->bundle->rate);
+  }
+}
+
+ow_index ow_timeline_final(const ow_timeline *timeline) {
+  double rate = timeline->bundle->rate, settled = timeline->newest - timeline->lateness;
+  if (timeline->days) {
+    if (!timeline->finished) return ow_minutes_holding(&timeline->minutes, settled);
+    ow_index past = ow_minutes_holding(&timeline->minutes, timeline->newest) + 1;
+    return past + (timeline->least ? ow_modulo(timeline->origin - past, timeline->least) : 0);
+  }
+  if (timeline->finished) {
+    ow_index past = (ow_index)floor((timeline->newest + OW_SAME_TIME) * rate) + 1;
+    ow_index least = timeline->origin + timeline->least;
+    return past > least ? past : least;
+  }
+  return (ow_index)ceil((settled - timeline->reach) * rate);
+}
+
+static double time_of(const ow_timeline *timeline, ow_index point) {
+  if (timeline->days) return ow_minutes_start(&timeline->minutes, point);
+  return (double)point / timeline->bundle->rate;
+}
+
+/* Scratch for `count` samples. */
+static bool make_scratch(ow_timeline *timeline, size_t count) {
+  if (count <= timeline->scratch_count) return true;
+  size_t most = SMALLEST;
+  while (most < count) most *= 2;
+  ow_memory *memory = timeline->memory;
+  timeline->scratch = ow_grow(memory, timeline->scratch, most * sizeof(double));
+  timeline->row_times = ow_grow(memory, timeline->row_times, most * sizeof(double));
+  timeline->row_values = ow_grow(memory, timeline->row_values, most * sizeof(float));
+  bool made = timeline->scratch && timeline->row_times && timeline->row_values;
+  timeline->scratch_count = made ? most : 0;
+  return made;
+}
+
+/* The samples of a row that are not missing, up to `end`, into the scratch. */
+static size_t compact(ow_timeline *timeline, const ow_sensor *sensor, int row, size_t end) {
+  const double *times = sensor->times + sensor->begin;
+  const float *values = sensor->values + (size_t)row * sensor->capacity + sensor->begin;
+  size_t n = 0;
+  for (size_t i = 0; i < end; i++) {
+    if (isnan(values[i])) continue;
+    timeline->row_times[n] = times[i];
+    timeline->row_values[n++] = values[i];
+  }
+  return n;
+}
+
+static bool has_hole(const ow_sensor *sensor, size_t end) {
+  for (int r = 0; r < sensor->row_count; r++) {
+    const float *values = sensor->values + (size_t)r * sensor->capacity + sensor->begin;
+    for (size_t i = 0; i < end; i++)
+      if (isnan(values[i])) return true;
+  }
+  return false;
+}
+
+bool ow_timeline_resample(ow_timeline *timeline, ow_index first, int count, float *values,
+                          uint8_t *observed, size_t stride) {
+  double end = time_of(timeline, first + count);
+  const onwrist_bundle *bundle = timeline->bundle;
+  for (int s = 0; s < timeline->sensor_count; s++) {
+    ow_sensor *sensor = &timeline->sensors[s];
+    const double *times = sensor->times + sensor->begin;
+    size_t held = sensor->end - sensor->begin;
+    size_t n = held ? ow_search(times, held, end + sensor->reach, false) : 0;
+    if (!make_scratch(timeline, n)) return false;
+    bool holes = !sensor->minutes && has_hole(sensor, n);
+    for (int r = 0; r < sensor->row_count; r++) {
+      size_t at = (size_t)sensor->rows[r] * stride;
+      const float *row = n ? sensor->values + (size_t)r * sensor->capacity + sensor->begin : NULL;
+      bool consecutive = sensor->rows[sensor->row_count - 1] - sensor->rows[0] + 1 ==
+                         sensor->row_count;
+      if (sensor->minutes) {
+        bool sums = bundle->channels[sensor->rows[r]].aggregation == ONWRIST_SUM;
+        ow_aggregate(&timeline->minutes, times, row, n, sums, first, count, values + at,
+                     observed + at);
+      } else if (holes) {
+        size_t real = compact(timeline, sensor, r, n);
+        ow_resample(&sensor->kernel, timeline->row_times, timeline->row_values, 0, 1, real,
+                    first, count, timeline->scratch, values + at, observed + at, stride);
+      } else {
+        int rows = consecutive ? sensor->row_count : 1;
+        ow_resample(&sensor->kernel, times, row, sensor->capacity, rows, n, first, count,
+                    timeline->scratch, values + at, observed + at, stride);
+        r += rows - 1;
+      }
+    }
+  }
+  return true;
+}
+
+/* ---- What is forgotten ---- */
+
+/* Count the stamps from `repaired_to` to `before` that are off the line of their clock. */
+static bool count_repaired(ow_timeline *timeline, double before) {
+  for (int s = 0; s < timeline->sensor_count; s++) {
+    ow_sensor *sensor = &timeline->sensors[s];
+    size_t held = sensor->end - sensor->begin;
+    if (sensor->minutes || !held) continue;
+    size_t end = ow_search(sensor->times + sensor->begin, held, before, false);
+    if (!make_scratch(timeline, end)) return false;
+    for (int r = 0; r < sensor->row_count; r++) {
+      size_t n = compact(timeline, sensor, r, end);
+      size_t from = ow_search(timeline->row_times, n, timeline->repaired_to, false);
+      size_t since = from > OW_HISTORY ? from - OW_HISTORY : 0;
+      timeline->tallies[sensor->rows[r]].counters.repaired +=
+          ow_strays(timeline->row_times + since, n - since, from - since, sensor->rate,
+                    timeline->scratch);
+    }
+  }
+  timeline->repaired_to = before;
+  return true;
+}
+
+bool ow_timeline_forget(ow_timeline *timeline, ow_index first) {
+  double before = time_of(timeline, first);
+  if (!count_repaired(timeline, before)) return false;
+  for (int s = 0; s < timeline->sensor_count; s++) {
+    ow_sensor *sensor = &timeline->sensors[s];
+    size_t held = sensor->end - sensor->begin;
+    if (!held) continue;
+    double *times = sensor->times + sensor->begin;
+    sensor->begin += ow_search(times, held, before - sensor->reach - sensor->run, false);
+    if (sensor->begin == sensor->end) sensor->begin = sensor->end = 0;
+  }
+  return true;
+}
+
+bool ow_timeline_count_rest(ow_timeline *timeline) {
+  return count_repaired(timeline, INFINITY);
+}
