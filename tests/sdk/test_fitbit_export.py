@@ -112,7 +112,20 @@ def test_what_apps_put_into_the_account_is_left_out(tmp_path: Path) -> None:
     files = {f"{TOP}/steps_2026-08-01.csv": HEADER + rows}
     found = readers.read(written.unpack(tmp_path / "t", files))
     assert found.signals["steps"].values.sum() == 20
-    assert "steps_2026-08-01.csv: 2 rows that another app wrote were left out" in found.notes
+    assert "2 rows of steps_*.csv that another app wrote were left out" in found.notes
+
+
+def test_a_pulse_that_was_not_found_is_none(tmp_path: Path) -> None:
+    """Fitbit writes some bpm, and a confidence of 0."""
+    beats = [(0, 70, 0), (1, 64, 3), (2, 66, 1)]
+    rows = ",".join(
+        f'{{"dateTime":"08/01/26 07:2{k}:05","value":{{"bpm":{bpm},"confidence":{sure}}}}}'
+        for k, bpm, sure in beats
+    )
+    files = {f"{OLD}/heart_rate-2026-08-01.json": f"[{rows}]".encode()}
+    found = readers.read(written.unpack(tmp_path / "t", files))
+    assert found.signals["heart_rate"].values.tolist() == [64, 66]
+    assert "1 heart rates of confidence 0 in JSON files were left out" in found.notes
 
 
 def test_files_without_data(tmp_path: Path, capsys: Capture) -> None:

@@ -215,6 +215,12 @@ def test_a_short_history_is_one_recording(tmp_path: Path) -> None:
     assert one.subject is None
 
 
+def test_a_zip_of_something_else(tmp_path: Path) -> None:
+    path = written.zipped(tmp_path / "photos.zip", {"a/b.jpg": b"", "notes.xml": b"<gpx/>"})
+    with pytest.raises(RecordingError, match=r"no recording in a known format: .*Apple Health"):
+        readers.read(path)
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     path = written.apple(tmp_path / "export.xml", [])
     with pytest.raises(RecordingError, match="no heart rate and no steps in this export"):

@@ -87,7 +87,7 @@ def read(
         return table.read(path, columns, rates)
     if path.suffix == ".npz":
         return _read_npz(path)
-    if path.suffix == ".zip" or empatica_e4.is_e4_folder(path):
+    if empatica_e4.is_e4_zip(path) or empatica_e4.is_e4_folder(path):
         return empatica_e4.read(path)
     if not path.exists():
         raise RecordingError(f"{path}: no such file or folder")

@@ -8,7 +8,6 @@ exported, also for days abroad. Age, sex and all else in the file are not looked
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -69,7 +68,6 @@ class _Parser:
     def __init__(self, where: str, gathered: Gathered) -> None:
         self._where, self._gathered = where, gathered
         self._root: str | None = None
-        self._strange: Counter[str] = Counter()
         self._dates: dict[str, int] = {}
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
@@ -97,8 +95,6 @@ class _Parser:
             ):
                 why = "the file ends here, before it is complete"
             raise RecordingError(f"{line}: {why}; export it again") from None
-        for what, count in sorted(self._strange.items()):
-            self._gathered.notes.append(f"{count:,} records {what} were left out")
 
     def _without_type(self, file: IO[bytes]) -> bytes:
         """The first block, with blank lines for the DTD.
@@ -145,14 +141,18 @@ class _Parser:
         if kind == _HEART_RATE:
             factor = _PER_MINUTE.get(given.get("unit", ""))
             if factor is None:
-                self._strange[f"of heart rate in {given.get('unit', '')[:20]!r}"] += 1
+                self._gathered.left_out[
+                    f"records of heart rate in {given.get('unit', '')[:20]!r}"
+                ] += 1
                 return
             time, offset = self._time(given, "startDate")
             value = factor * self._number(given)
             self._gathered.beat(given.get("sourceName", ""), time, offset, value)
         elif kind == _STEPS:
             if given.get("unit") != "count":
-                self._strange[f"of steps in {given.get('unit', '')[:20]!r}"] += 1
+                self._gathered.left_out[
+                    f"records of steps in {given.get('unit', '')[:20]!r}"
+                ] += 1
                 return
             start, offset = self._time(given, "startDate")
             end, _ = self._time(given, "endDate")

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist.readers import npz
+from onwrist.readers import archives, npz
 from onwrist.readers.stress_predict import ACC_COUNTS_PER_G, heart_rate_labels
 from onwrist.recording import Label, Recording
 from onwrist_runtime.errors import RecordingError
@@ -42,6 +42,12 @@ _Files = Mapping[str, Callable[[], bytes]]
 def is_e4_folder(path: Path) -> bool:
     """Whether this folder holds at least one signal file of an E4 export."""
     return path.is_dir() and any((path / file).is_file() for file in _SIGNALS)
+
+
+def is_e4_zip(path: Path) -> bool:
+    """Whether this zip holds at least one file of an E4 export, be it none of its signals."""
+    known = {*_SIGNALS, "IBI.csv", "HR.csv"}
+    return path.suffix == ".zip" and any(x.file in known for x in archives.members(path))
 
 
 def read(path: Path) -> Recording:

@@ -42,7 +42,7 @@ _Rows = list[tuple[float, float]]
 
 class _Pulse(msgspec.Struct):
     bpm: float
-    confidence: float = 0
+    confidence: float = 1  # 0 to 3; 0 where no pulse was found, with some bpm beside it
 
 
 class _Beat(msgspec.Struct):
@@ -130,6 +130,9 @@ def _from_json(
     """Times, as they stand and counted as if they were UTC, and values."""
     try:
         rows = _JSON[what].decode(member.read(_LARGEST))
+        if what == "heart_rate" and (unsure := sum(not x.value.confidence for x in rows)):
+            gathered.left_out["heart rates of confidence 0 in JSON files"] += unsure
+            rows = [x for x in rows if x.value.confidence]
         times = [_american(row.date_time) for row in rows]
         values = [float(x.value.bpm if what == "heart_rate" else x.value) for x in rows]
     except (msgspec.MsgspecError, ValueError) as error:
@@ -162,7 +165,6 @@ def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> No
     time, value = header.index("timestamp"), header.index(column)
     source = header.index("data source") if "data source" in header else None
     found: dict[str, _Rows] = {}
-    mirrored = 0
     for number, row in enumerate(lines, start=2):
         if not row:
             continue
@@ -173,15 +175,11 @@ def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> No
             )
         name = row[source].strip() if source is not None else _SOURCE
         if name.lower().endswith(_MIRRORS):
-            mirrored += 1
+            gathered.left_out[f"rows of {what}_*.csv that another app wrote"] += 1
         elif row[value].strip():
             where = f"{member.where}, line {number:,}"
             pair = (_iso(where, row[time]), _number(where, what, row[value].strip()))
             found.setdefault(name, []).append(pair)
-    if mirrored:
-        gathered.notes.append(
-            f"{member.file}: {mirrored:,} rows that another app wrote were left out"
-        )
     for name, rows in found.items():
         times, values = np.array(rows, np.float64).T
         offsets = clock.ahead(times)

@@ -25,6 +25,7 @@ EPOCH = 631_065_600  # Unix seconds of 1989-12-31, from which FIT counts
 _LARGEST = 1 << 26  # bytes; a day with an activity at 1 Hz has some MB
 _MOST = 20_000  # files
 _DAY = 86_400
+_LATE = 1800  # seconds
 _FILE_ID, _RECORD, _ACTIVITY, _MONITORING, _INFO = 0, 20, 34, 55, 103
 _ON_FOOT = ("walking", "running")
 _OPTIONS = {
@@ -114,8 +115,10 @@ def _read(member: Member, sdk: Any) -> _File:
             if isinstance(short, int) and not isinstance(stamp, int):
                 if not latest:
                     raise ValueError("a short time stamp before any whole one")
-                # The lower 16 bits; they roll over every 18 hours.
-                latest[0] += (short - latest[0]) & 0xFFFF
+                # The lower 16 bits; they roll over every 18 hours. What seems to be all but
+                # that ahead is a little behind, of a message that was written late.
+                ahead = (short - latest[0]) & 0xFFFF
+                latest[0] += ahead - 0x10000 if ahead > 0xFFFF - _LATE else ahead
             if latest:
                 _take(out, EPOCH + latest[0], message)
 

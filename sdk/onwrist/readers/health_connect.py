@@ -138,7 +138,7 @@ def _blocks(
         lost += int((~whole).sum())
         yield block[:, whole]
     if lost:
-        gathered.notes.append(f"{lost:,} rows of {table} without all numbers were left out")
+        gathered.left_out[f"rows of {table} without all numbers"] = lost
 
 
 def _numbers(where: str, table: str, rows: list[Any]) -> NDArray[np.float64]:

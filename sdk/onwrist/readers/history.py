@@ -9,7 +9,7 @@ back, what repeats local time is left out.
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,16 @@ class Gathered:
     """What a reader found, to which it adds record by record or by arrays.
 
     Memory is 20 bytes a heart rate and 28 a step count; no record is kept otherwise.
+
+    Attributes
+    ----------
+    notes : what was assumed, a sentence each.
+    left_out : how many records of what, in words.
     """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.left_out: Counter[str] = Counter()
         self._beats: defaultdict[str, _Columns] = defaultdict(lambda: _Columns(2))
         self._counts: defaultdict[str, _Columns] = defaultdict(lambda: _Columns(3))
         self._levels: defaultdict[str, _Columns] = defaultdict(lambda: _Columns(2))
@@ -77,6 +83,8 @@ class Gathered:
 
     def records(self, notes: list[str]) -> dict[str, _Records]:
         """The records of each source in order, without repeats and what cannot be."""
+        notes += self.notes
+        notes += [f"{n:,} {what} were left out" for what, n in sorted(self.left_out.items())]
         return {
             name: _Records(
                 _tidy(self._beats[name], "heart rates", name, notes),
@@ -181,7 +189,7 @@ def choose(path: Path, gathered: Gathered, user: str | None) -> Recording:
     RecordingError
         It has no heart rate and no steps.
     """
-    notes = list(gathered.notes)
+    notes: list[str] = []
     records = gathered.records(notes)
     days = _days(path, records)
     years = [str(year) for year in np.unique(_year(days))]
@@ -204,7 +212,7 @@ def choose(path: Path, gathered: Gathered, user: str | None) -> Recording:
 
 def years(path: Path, gathered: Gathered) -> list[Recording]:
     """The whole history: one recording, or one a calendar year if it has over 366 days."""
-    notes = list(gathered.notes)
+    notes: list[str] = []
     records = gathered.records(notes)
     days = _days(path, records)
     if (days[-1] - days[0] + 1) * DAY <= LONGEST:
