@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from onwrist import readers
 from onwrist.readers import history
-from onwrist.readers.history import Gathered
 from onwrist.readers.history_minutes import split
+from onwrist.readers.history_records import Gathered
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 

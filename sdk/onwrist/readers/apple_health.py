@@ -7,6 +7,7 @@ exported, also for days abroad. Age, sex and all else in the file are not looked
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,7 @@ from typing import IO
 from xml.parsers import expat
 
 from onwrist.readers.archives import Member
-from onwrist.readers.history import Gathered
+from onwrist.readers.history_records import Gathered
 from onwrist_runtime.errors import RecordingError
 
 NAME = "an Apple Health export (export.xml, or the .zip or folder with it)"
@@ -141,23 +142,23 @@ class _Parser:
         if kind == _HEART_RATE:
             factor = _PER_MINUTE.get(given.get("unit", ""))
             if factor is None:
-                self._gathered.left_out[
-                    f"records of heart rate in {given.get('unit', '')[:20]!r}"
-                ] += 1
+                self._unknown_unit("heart rate", given)
                 return
             time, offset = self._time(given, "startDate")
             value = factor * self._number(given)
             self._gathered.beat(given.get("sourceName", ""), time, offset, value)
         elif kind == _STEPS:
             if given.get("unit") != "count":
-                self._gathered.left_out[
-                    f"records of steps in {given.get('unit', '')[:20]!r}"
-                ] += 1
+                self._unknown_unit("steps", given)
                 return
             start, offset = self._time(given, "startDate")
             end, _ = self._time(given, "endDate")
             value = self._number(given)
             self._gathered.count(given.get("sourceName", ""), start, end, offset, value)
+
+    def _unknown_unit(self, what: str, given: dict[str, str]) -> None:
+        unit = given.get("unit", "")[:20]
+        self._gathered.left_out[f"records of {what} in {unit!r}"] += 1
 
     def _number(self, given: dict[str, str]) -> float:
         text = given.get("value", "")
@@ -185,9 +186,7 @@ class _Parser:
 
 def _day(date: str) -> int:
     """Seconds at which a date begins, as if it were UTC; -1 if there is no such date."""
-    from datetime import date as Date
-
     try:
-        return (Date.fromisoformat(date).toordinal() - 719_163) * 86_400
+        return (datetime.date.fromisoformat(date).toordinal() - 719_163) * 86_400
     except ValueError:
         return -1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from onwrist.readers import apple_health, fitbit_export, garmin_fit, health_connect, history
 from onwrist.readers.archives import Member, members
-from onwrist.readers.history import Gathered
+from onwrist.readers.history_records import Gathered
 from onwrist.recording import Recording
 
 _FORMATS = (apple_health, health_connect, fitbit_export, garmin_fit)
