@@ -11,6 +11,7 @@ import threading
 import time
 from bisect import bisect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -137,6 +138,36 @@ def test_any_split_into_messages_gives_the_lines_of_the_command(
         for message in messages(SAMPLES, cuts, binary):
             socket.send(message)
         assert predictions(socket) == lines
+
+
+def test_clients_at_once_get_each_their_own(step_tflite_bundle: Path) -> None:
+    model = load(step_tflite_bundle, "litert")  # one interpreter, which threads share
+    window = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
+    local = {k: model.predict(window * k)["heart_rate"].value for k in range(1, 5)}
+    expected: list[float | None] = []
+    live = model.stream(HOP)
+    for t, name, values in SAMPLES:
+        expected += [x["heart_rate"].value for x in live.push(name, [t], [values])]
+    expected += [x["heart_rate"].value for x in live.flush()]
+
+    def stream(at: str) -> bool:
+        with streaming(at, "toy", hop=HOP) as socket:
+            for message in messages(SAMPLES, list(range(0, len(SAMPLES), 10)), [True]):
+                socket.send(message)
+            rows = [json.loads(x)["tasks"]["heart_rate"]["value"] for x in predictions(socket)]
+            return rows == expected
+
+    def post(at: str, k: int) -> bool:
+        body = (window * np.float32(k)).tobytes() * 20
+        kind = {"Content-Type": "application/octet-stream"}
+        answer = httpx.post(f"{at}/v1/models/toy/predict", content=body, headers=kind)
+        rows = [x["tasks"]["heart_rate"]["value"] for x in answer.json()["predictions"]]
+        return rows == [local[k]] * 20
+
+    with running([model], threads=4) as at, ThreadPoolExecutor(8) as clients:
+        asking = [clients.submit(stream, at) for _ in range(4)]
+        asking += [clients.submit(post, at, k) for k in range(1, 5)]
+        assert all(each.result() for each in asking)
 
 
 def test_a_stream_of_days(day_bundle: Path) -> None:

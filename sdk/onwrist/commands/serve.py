@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import onwrist
+from onwrist.bench.machine import usable_processors
 from onwrist.bundles import DEFAULT
 from onwrist.commands import output
 from onwrist.extras import require
@@ -19,6 +20,7 @@ from onwrist.serve.settings import PORT, Limits, Settings
 from onwrist_runtime.engines import ENGINES
 
 TOKEN = "ONWRIST_TOKEN"
+_MOST_THREADS = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="streams at once; further ones are refused (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=int, default=1, help="threads that predict (default: %(default)s)"
+        "--threads",
+        type=int,
+        default=min(_MOST_THREADS, len(usable_processors())),
+        help="threads that predict (default here: %(default)s)",
     )
 
 

@@ -5,9 +5,7 @@ Whether a token is needed is decided here, before anything is bound.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +60,8 @@ class Settings:
     token : what callers must know; None for none.
     origins : of pages elsewhere that may use it.
     app : folder of the companion app; None for none.
-    threads : how many of them predict.
+    threads : how many of them predict. More than one is hardly faster, since what is around
+        an engine holds Python's lock; but with two, a message that is much work delays less.
     local : whether only this machine can reach it.
 
     Raises
@@ -107,6 +106,9 @@ def is_loopback(host: str) -> bool:
     InputError
         The name has no address.
     """
+    import ipaddress  # here, since a command that serves nothing needs no sockets
+    import socket
+
     if not host:
         return False  # all addresses that there are
     try:
