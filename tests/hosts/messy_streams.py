@@ -82,7 +82,7 @@ def day(seed: int) -> Case:
         for c in channels
     }
     other: Case = {
-        "hop": int(draw.integers(1, 9)) * tokens["patch"],
+        "hop": int(draw.integers(1, 24 // tokens["patch"] + 1)) * tokens["patch"],
         "lateness": float(draw.choice([0.0, 60.0, HOUR, 5 * HOUR])),
         "midnight": float(draw.choice([0.0, MIDNIGHT, 1234.5, MIDNIGHT + 2 * HOUR + 0.3])),
     }

@@ -96,7 +96,7 @@ def streams() -> dict[str, Any]:
     """All streams, as they stand in their file."""
     return {
         "format": 1,
-        "tolerance": 1e-6,
+        "tolerance": stream_replay.TOLERANCE,
         "about": list(ABOUT_STREAMS),
         "streams": stream_cases.streams(),
         "days": stream_days.days(),

@@ -26,6 +26,8 @@ from onwrist_runtime.stream import Stream
 
 Case = dict[str, Any]
 
+TOLERANCE = 1e-6
+
 # What a manifest has besides, which no stream looks at.
 REST: Case = {
     "format": 1,
@@ -229,3 +231,19 @@ def _act(stream: Stream, action: Case) -> None:
         shape = (len(action["times"]), axes) if axes else (len(samples),)
         times = np.array(action["times"], np.float64)
         list(stream.push(action["push"], times, samples.reshape(shape)))
+
+
+def apart(found: Any, stored: Any, where: str = "") -> list[str]:
+    """Where two records differ: numbers by more than the tolerance."""
+    if isinstance(stored, dict) and isinstance(found, dict) and stored.keys() == found.keys():
+        return [x for k in stored for x in apart(found[k], stored[k], f"{where}.{k}")]
+    if isinstance(stored, list) and isinstance(found, list) and len(stored) == len(found):
+        pairs = enumerate(zip(found, stored, strict=True))
+        return [x for k, pair in pairs for x in apart(*pair, f"{where}[{k}]")]
+    number = isinstance(stored, float) and isinstance(found, float | int)
+    if number and not isinstance(found, bool):
+        if abs(found - stored) <= TOLERANCE:
+            return []
+    elif found == stored:
+        return []
+    return [f"{where}: {found} is not {stored}"]

@@ -8,27 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stream_replay import apart
 
 FOLDER = Path(__file__).parent
 FILE = json.loads((FOLDER / "streams.json").read_text(encoding="utf-8"))
 MAKE = runpy.run_path(str(FOLDER / "make.py"))
 CASES = {case["name"]: case for case in FILE["streams"]}
 DAYS = {case["name"]: case for case in FILE["days"]}
-
-
-def apart(found: Any, stored: Any, where: str = "") -> list[str]:
-    """Where two records differ: numbers that are no integers by more than the tolerance."""
-    if isinstance(stored, dict) and isinstance(found, dict) and stored.keys() == found.keys():
-        return [x for k in stored for x in apart(found[k], stored[k], f"{where}.{k}")]
-    if isinstance(stored, list) and isinstance(found, list) and len(stored) == len(found):
-        pairs = enumerate(zip(found, stored, strict=True))
-        return [x for k, pair in pairs for x in apart(*pair, f"{where}[{k}]")]
-    if isinstance(stored, float) and isinstance(found, float):
-        if abs(found - stored) <= FILE["tolerance"]:
-            return []
-    elif found == stored:
-        return []
-    return [f"{where}: {found} is not {stored}"]
 
 
 @pytest.mark.parametrize("case", [*CASES.values(), *DAYS.values()], ids=lambda x: x["name"])

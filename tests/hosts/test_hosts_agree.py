@@ -1,0 +1,75 @@
+"""Random recordings, messy as they come: every host gives what the Python runtime gives.
+
+The hosts are the TypeScript, C and Kotlin ones, each run as a program, and one in plain Python
+that was written from HOST.md alone: where the page leaves something open, it differs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import messy_streams
+import plain_host
+import pytest
+from stream_replay import apart
+
+REPOSITORY = Path(__file__).parents[2]
+SEEDS = range(40)
+Cases = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def cases() -> Cases:
+    """Streams and days, as in `streams.json`."""
+    return {
+        "streams": [messy_streams.stream(seed) for seed in SEEDS],
+        "days": [messy_streams.day(seed) for seed in SEEDS],
+    }
+
+
+@pytest.fixture(scope="module")
+def file(cases: Cases, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("messy") / "streams.json"
+    path.write_text(json.dumps({"format": 1, "tolerance": 1e-6, "about": [], **cases}))
+    return path
+
+
+def test_the_recordings_are_messy(cases: Cases) -> None:
+    """A comparison of recordings in which nothing happens would say nothing."""
+    for part, least in (("streams", [500, 100, 100, 500]), ("days", [500, 100, 20, 0])):
+        counted = [x for one in cases[part] for x in one["expected"]["counters"].values()]
+        totals = [sum(numbers) for numbers in zip(*counted, strict=True)]
+        assert all(found >= few for found, few in zip(totals, least, strict=True))
+        due = [
+            x for one in cases[part] for a in one["expected"]["after"] for x in a.get("due", ())
+        ]
+        assert len(due) > 100
+        assert {x["inputs"] is None for x in due} == {True, False}
+    every = [*cases["streams"], *cases["days"]]
+    assert any(a["refused"] for one in every for a in one["expected"]["after"])
+    assert {one["settings"]["mode"] for one in every} == {"window", "step"}
+
+
+@pytest.mark.parametrize("part", ["streams", "days"])
+def test_a_host_from_the_page_alone_agrees(cases: Cases, part: str) -> None:
+    for case in cases[part]:
+        assert apart(plain_host.replay(case), case["expected"]) == [], case["name"]
+
+
+def test_typescript_agrees(file: Path) -> None:
+    compiler = REPOSITORY / "node_modules" / ".bin" / "tsc"
+    if shutil.which("node") is None or not compiler.exists():
+        pytest.skip("no node, or no packages: npm ci")
+    run([compiler, "-p", REPOSITORY / "sdk" / "onwrist" / "hosts" / "typescript"])
+    run(["node", Path(__file__).parent / "typescript" / "run_vectors.mjs", file])
+
+
+def run(command: list[str | Path]) -> str:
+    """What a program prints; it must end well."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
