@@ -128,3 +128,32 @@ def _walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     yield node
     for child in node.children:
         yield from _walk(child)
+
+
+def declared_twice(source: bytes) -> list[str]:
+    """Names that one scope declares twice, which parses but does not compile, by line.
+
+    A `guard let x` with a variable x beside it is one, easily written and easily overlooked.
+    """
+    found = []
+    for scope in _walk(tree_sitter.Parser(_SWIFT).parse(source).root_node):
+        if scope.type != "statements":
+            continue
+        seen = set()
+        for statement in scope.children:
+            for name in _bound(statement):
+                text = name.text.decode()
+                if text in seen:
+                    found.append(f"line {name.start_point[0] + 1}: {text}")
+                seen.add(text)
+    return found
+
+
+def _bound(statement: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """The names that a statement adds to its scope: of let, var and guard let."""
+    if statement.type == "property_declaration":
+        patterns = statement.children_by_field_name("name")
+        return [x for p in patterns for x in _walk(p) if x.type == "simple_identifier"]
+    if statement.type != "guard_statement":
+        return []
+    return list(statement.children_by_field_name("bound_identifier"))

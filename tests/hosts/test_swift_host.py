@@ -43,6 +43,7 @@ def test_every_swift_file_parses(name: str) -> None:
     assert "Sources/Onwrist/Model.swift" in swift
     for path, data in swift.items():
         assert not swift_source.errors(data), path
+        assert not swift_source.declared_twice(data), path
 
 
 def test_the_example_parses() -> None:
@@ -50,11 +51,15 @@ def test_the_example_parses() -> None:
     assert files
     for path in files:
         assert not swift_source.errors(path.read_bytes()), path
+        assert not swift_source.declared_twice(path.read_bytes()), path
 
 
 def test_a_source_that_is_not_swift_is_told() -> None:
     assert swift_source.errors(b"func f( { let x = \n")
     assert swift_source.errors(b"public enum A: String { case a = }\n")
+    twice = b"func f() {\n var a: Int?\n guard let a else { return }\n let b = a\n}\n"
+    assert not swift_source.errors(twice)
+    assert swift_source.declared_twice(twice) == ["line 3: a"]
 
 
 @needs_gcc

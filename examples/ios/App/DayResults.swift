@@ -25,7 +25,7 @@ final class DayResults: ObservableObject {
         for name in [Notification.Name.NSSystemClockDidChange, .NSSystemTimeZoneDidChange] {
             NotificationCenter.default.addObserver(forName: name, object: nil, queue: .main) {
                 [weak self] _ in
-                Task { @MainActor in
+                Task { @MainActor [weak self] in
                     self?.clock = PinnedClock()
                     await self?.refresh()
                 }
@@ -43,7 +43,7 @@ final class DayResults: ObservableObject {
             try await health.ask()
             allowed = true
             health.whenNew { [weak self] in
-                Task { await self?.refresh() }
+                Task { @MainActor [weak self] in await self?.refresh() }
             }
             await refresh()
         } catch {

@@ -27,17 +27,32 @@ enum Polar {
     }
 }
 
-/// What a sensor answered to `settingsRequest`.
+/// What a sensor answered to `settingsRequest`: rate, and what to start it with.
 struct PolarSettings: Equatable, Sendable {
     /// Samples a second.
     let rate: Double
-    /// Bits of a number in a frame of differences.
-    let resolution: Int
-    let channels: Int
     /// The settings to start with, as the sensor wants them.
     let chosen: Data
 
     private static let widths: [UInt8: Int] = [0: 2, 1: 2, 2: 2, 3: 4, 4: 1, 5: 4]
+
+    /// By what numbers are to be multiplied, which the answer to a start request may tell.
+    static func factor(_ answer: Data) -> Float {
+        let bytes = [UInt8](answer)
+        var place = 5
+        while place + 2 <= bytes.count {
+            guard let width = widths[bytes[place]] else { break }
+            let start = place + 2
+            if bytes[place] == 5, start + width <= bytes.count {
+                let raw = bytes[start..<(start + width)].reversed().reduce(UInt32(0)) {
+                    $0 << 8 | UInt32($1)
+                }
+                return Float(bitPattern: raw)
+            }
+            place = start + Int(bytes[place + 1]) * width
+        }
+        return 1
+    }
 
     /// Nil for an answer that is cut off or without a rate.
     init?(_ answer: Data, measurement: Polar.Measurement) {
@@ -64,8 +79,6 @@ struct PolarSettings: Equatable, Sendable {
         }
         guard let rate = found[0], rate > 0 else { return nil }
         self.rate = Double(rate)
-        resolution = found[1] ?? (measurement == .light ? 22 : 16)
-        channels = found[4] ?? (measurement == .light ? 4 : 3)
         self.chosen = chosen
     }
 }
@@ -87,18 +100,23 @@ struct Frame: Equatable, Sendable {
         let differences = bytes[9] & 0x80 != 0
         let body = Array(bytes[10...])
         // The frame types of Verity Sense and OH1: three lights and what comes from around
-        // them, 24 bits each; three axes of 16 bits.
-        let (channels, width): (Int, Int)
+        // them, 24 bits each; three axes in thousandths of g, 16 bits.
+        let channels: Int
+        let width: Int
         switch (measurement, bytes[9] & 0x7F) {
-        case (.light, 0): (channels, width) = (4, 3)
-        case (.acceleration, 0) where differences: (channels, width) = (3, 2)
-        case (.acceleration, 1): (channels, width) = (3, 2)
-        default: return nil
+        case (.light, 0):
+            channels = 4
+            width = 3
+        case (.acceleration, 1):
+            channels = 3
+            width = 2
+        default:
+            return nil
         }
-        let found =
+        let decoded =
             differences
             ? Frame.summed(body, channels, width) : Frame.plain(body, channels, width)
-        guard let found, !found.isEmpty else { return nil }
+        guard let found = decoded, !found.isEmpty else { return nil }
         self.measurement = measurement
         last = Double(stamp) / 1e9
         samples = found

@@ -9,7 +9,8 @@ enum SensorEvent: Sendable {
     case state(String)
     case connected
     case beats(Double, arrived: Double)
-    case started(Polar.Measurement, PolarSettings)
+    /// Numbers of its frames are to be multiplied by `factor`.
+    case started(Polar.Measurement, PolarSettings, factor: Float)
     /// Every measurement that there is was started.
     case ready
     case frame(Frame, arrived: Double)
@@ -28,6 +29,7 @@ final class SensorLink: NSObject, @unchecked Sendable {
     private var sensor: CBPeripheral?
     private var control: CBCharacteristic?
     private var asked: [Polar.Measurement] = []
+    private var offered: PolarSettings?
 
     private let heartRateService = CBUUID(string: "180D")
     private let heartRateMeasurement = CBUUID(string: "2A37")
@@ -192,13 +194,15 @@ extension SensorLink: CBPeripheralDelegate {
             return
         }
         if value[1] == 0x01, let settings = PolarSettings(value, measurement: next) {
-            send.yield(.started(next, settings))
+            offered = settings
             sensor?.writeValue(
                 Polar.startRequest(next, settings), for: control, type: .withResponse)
             return
         }
         if value[3] != 0 {
             send.yield(.state("The sensor does not give \(next): error \(value[3])."))
+        } else if value[1] == 0x02, let offered {
+            send.yield(.started(next, offered, factor: PolarSettings.factor(value)))
         }
         asked.removeFirst()
         askNext()

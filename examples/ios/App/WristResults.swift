@@ -17,6 +17,7 @@ final class WristResults: ObservableObject {
     private var stream: SampleStream?
     private var listening: Task<Void, Never>?
     private var settings: [Polar.Measurement: PolarSettings] = [:]
+    private var factors: [Polar.Measurement: Float] = [:]
     private var times: [Polar.Measurement: SampleTimes] = [:]
     private var clock = SensorClock()
     private var drift = DriftRemoval(rate: 55)
@@ -49,8 +50,9 @@ final class WristResults: ObservableObject {
         case .beats(let rate, let arrived):
             beats = rate
             day.add(beats: rate, boot: arrived)
-        case .started(let measurement, let chosen):
+        case .started(let measurement, let chosen, let factor):
             settings[measurement] = chosen
+            factors[measurement] = factor
             times[measurement] = SampleTimes()
             if measurement == .light {
                 drift = DriftRemoval(rate: chosen.rate)
@@ -91,9 +93,10 @@ final class WristResults: ObservableObject {
             given = try await stream.push(
                 WristHimae.Sensor.ppg.rawValue, times: onBoot, samples: light)
         case .acceleration:
-            // Thousandths of g. The axes are the sensor's own, not those of an Empatica E4:
+            // In thousandths of g. The axes are the sensor's own, not those of an Empatica E4:
             // nothing turns one into the other without knowing how both are worn.
-            let axes = frame.samples.joined().map { Float($0) / 1000 }
+            let unit = (factors[.acceleration] ?? 1) / 1000
+            let axes = frame.samples.joined().map { Float($0) * unit }
             given = try await stream.push(
                 WristHimae.Sensor.acc.rawValue, times: onBoot, samples: axes)
         }

@@ -46,11 +46,11 @@ public actor Model {
     ///   - bundle: the constants that were generated with the files; never freed.
     ///   - folder: where the bundle's files are, such as a folder of the app's resources.
     public init(bundle: UnsafePointer<onwrist_bundle>, folder: URL) throws {
-        var opened: OpaquePointer?
+        var made: OpaquePointer?
         try checked { words in
-            onwrist_open(bundle, onwrist_tflite(), folder.path, &opened, words)
+            onwrist_open(bundle, onwrist_tflite(), folder.path, &made, words)
         }
-        guard let opened else {
+        guard let opened = made else {
             throw OnwristError.engine("The model was not opened.")
         }
         let layout = Layout(bundle.pointee)
@@ -104,10 +104,10 @@ public actor Model {
                         try checked { words in
                             onwrist_predict(model, &window, &given, words)
                         }
-                        guard let given else {
+                        guard let prediction = given else {
                             throw OnwristError.engine("The model gave no prediction.")
                         }
-                        return Prediction(given.pointee, layout)
+                        return Prediction(prediction.pointee, layout)
                     }
                 }
             }

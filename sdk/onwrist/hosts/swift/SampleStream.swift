@@ -57,10 +57,10 @@ public actor SampleStream {
                 try checked { words in onwrist_stream_create(model, &chosen, &made, words) }
             }
         }
-        guard let made else {
+        guard let stream = made else {
             throw OnwristError.memory("The stream was not made.")
         }
-        source = Source(handle, made)
+        source = Source(handle, stream)
         self.layout = layout
     }
 
