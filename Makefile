@@ -1,6 +1,7 @@
 # make demo: install and run the demonstration.   make test: the whole suite.
 # make check: lint and types.      make test-arm: every bundle on emulated Arm cores (Debian 12).
-# make test-web: the TypeScript host and the companion app, in Node 20 and Debian's Chromium.
+# make test-apps: the hosts in C, Kotlin, Swift and TypeScript, and the companion app; needs gcc,
+# Node 20, Java 17, and Debian's chromium and libjna-java.
 # make app: build the companion app into examples/companion_web/dist.
 # make counts: count what the bundles execute on Arm cores anew, and rewrite the committed counts.
 # make latencies: what these counts come to in milliseconds, modelled.
@@ -25,13 +26,13 @@ TRIED := --tflite-micro .venv-micro/bin/python --tflite-runtime .venv-runtime/bi
 # One thread: results repeat, and a watch has no more.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-arm test-web app check counts latencies bundle day-bundle fusion-bundle fusion days notes benchmarks clean
+.PHONY: demo test test-arm test-apps app check counts latencies bundle day-bundle fusion-bundle fusion days notes benchmarks clean
 
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/hosts
 
 # What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
 test-arm: $(VENV)/.dev
@@ -42,7 +43,8 @@ app: node_modules/.ready
 	npm run --silent build --workspace sdk/onwrist/hosts/typescript
 	npm run --silent build --workspace examples/companion_web
 
-test-web: app $(VENV)/.lean
+test-apps: app $(VENV)/.dev
+	$(BIN)/python -m pytest tests/hosts
 	npx vitest run --config sdk/onwrist/hosts/typescript/vitest.config.ts
 	npx vitest run --config examples/companion_web/vitest.config.ts
 

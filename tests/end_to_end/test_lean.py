@@ -91,6 +91,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+def built(path: Path) -> bool:
+    """Whether a file is one that tools leave beside sources."""
+    leavings = {"__pycache__", "node_modules", "dist", "onwrist.egg-info"}
+    return bool(leavings & set(path.parts)) or path.name == "vitest.config.ts"
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_specification_and_the_bundle(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -99,13 +105,14 @@ def test_the_wheel_holds_every_module_specification_and_the_bundle(wheel: Path) 
     for root in ROOTS:
         for path in (REPOSITORY / root).rglob("*"):
             kept = path.suffix in (".py", ".md", ".toml", ".onwrist") or path.name == "py.typed"
-            if kept and ".egg-info" not in str(path):
+            if (kept or "hosts" in path.parts) and path.is_file() and not built(path):
                 wanted.add(path.relative_to(REPOSITORY / root).as_posix())
     assert held == wanted
     assert {
         DEFAULT,
         *BUNDLES,
         "onwrist_runtime/BUNDLE.md",
+        "onwrist_runtime/HOST.md",
         "onwrist/readers/FORMAT.md",
         "onwrist_runtime/py.typed",
         "onwrist/py.typed",

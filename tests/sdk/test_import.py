@@ -12,6 +12,7 @@ HEAVY = (
     "torch", "onnx", "onnxruntime", "pandas", "pyarrow", "scipy", "matplotlib", "rich",
     "sklearn", "lightning", "ai_edge_litert", "tflite_runtime", "tensorflow", "PIL",
     "onwrist_export", "socket", "ssl", "urllib.request", "http.client", "multiprocessing",
+    "fastapi", "starlette", "uvicorn", "pydantic", "garmin_fit_sdk",
 )  # fmt: skip
 
 
