@@ -3,6 +3,7 @@
 import { BundleError } from "./errors.js";
 import type { Parsed } from "./json.js";
 import type { Manifest } from "./manifest.js";
+import { quoted } from "./words.js";
 
 type Read<T> = (value: unknown, path: string, parsed: Parsed) => T;
 type Fields<T> = { readonly [K in keyof T]-?: Read<T[K]> };
@@ -13,7 +14,10 @@ function wrong(path: string, wanted: string, value: unknown): never {
 
 function kind(value: unknown): string {
   if (value === null) return "null";
-  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  if (typeof value === "string") return quoted(value);
+  if (typeof value === "number") return `the number ${value}`;
+  if (typeof value === "boolean") return String(value);
+  return Array.isArray(value) ? "an array" : "a record";
 }
 
 const LONE = /[\u{D800}-\u{DFFF}]/u; // half a character, which UTF-8 cannot hold

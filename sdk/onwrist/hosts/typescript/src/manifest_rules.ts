@@ -18,7 +18,7 @@ export function unique(what: string, names: Iterable<string>): void {
 }
 
 export function pattern(what: string, value: string, must: RegExp): void {
-  demand(must.test(value), `${what} is ${quoted(value)}, which does not match ${must.source}`);
+  demand(must.test(value), `${what} is ${quoted(value)}, which does not match ${must.source.slice(1, -1)}`);
 }
 
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
