@@ -439,6 +439,7 @@ def test_the_page_of_the_api_fetches_nothing_from_elsewhere(client: httpx.Client
     for path in linked:
         assert client.get(f"/{path}").status_code == 200
     assert "//" not in client.get("/docs/start.js").text
+    assert "Binary push" in client.get("/docs/protocol").text
 
 
 def test_the_app_is_served_with_its_types_and_a_policy(client: httpx.Client) -> None:

@@ -25,8 +25,7 @@ from onwrist_runtime.errors import EngineError, InputError, ParityError
 from onwrist_runtime.model import Model
 
 _DESCRIPTION = """Windows in, predictions out. Samples as they arrive go over a WebSocket,
-`/v1/models/NAME/stream`, which OpenAPI has no words for: PROTOCOL.md in the package's folder
-`onwrist/serve` describes it."""
+`/v1/models/NAME/stream`, which OpenAPI has no words for: [the protocol](docs/protocol)."""
 
 
 # How many times the most a longer body is read, and dropped: a client that still sends when
@@ -41,10 +40,14 @@ def create_app(models: Sequence[Model], settings: Settings | None = None) -> Fas
     ------
     InputError
         Two of the models have the same name.
+    EngineError, BundleError, ParityError
+        The step graph of one cannot be run, or does not give its golden numbers here.
     """
     settings = settings or Settings()
     limits, token = settings.limits, Token(settings.token)
     known = by_name(models)
+    for model in models:
+        model.stream()  # opens and proves the step graph, once for all streams
     workers = Workers(settings.threads)
     streams = Streams(workers, limits, token)
     posts = _Posts(workers, limits)
@@ -71,25 +74,39 @@ def create_app(models: Sequence[Model], settings: Settings | None = None) -> Fas
             raise HTTPException(404, f"there is no model {name!r} here; there are: {there}")
         return known[name]
 
-    @app.get("/health", responses=schema.gives(schema.Health, "it is there", 421))
+    @app.get(
+        "/health",
+        summary="Whether the service is there, and how many stream",
+        tags=["service"],
+        responses=schema.gives(schema.Health, "it is there", 421),
+    )
     async def health() -> Response:
         return _json(
             {"status": "ok", "streams": streams.running, "most_streams": limits.streams}
         )
 
-    @app.get("/v1/models", responses=schema.gives(schema.Models, "all of them", 401))
+    @app.get(
+        "/v1/models",
+        summary="The models of this service",
+        tags=["models"],
+        responses=schema.gives(schema.Models, "all of them", 401, 403, 421),
+    )
     async def list_models() -> Response:
         return _json({"models": [answers.described(model) for model in known.values()]})
 
     @app.get(
         "/v1/models/{name}",
-        responses=schema.gives(schema.ModelInFull, "the model", 401, 404),
+        summary="A model and its manifest",
+        tags=["models"],
+        responses=schema.gives(schema.ModelInFull, "the model", 401, 403, 404, 421),
     )
     async def describe_model(name: str) -> Response:
         return _json(answers.in_full(model_of(name)))
 
     @app.post(
         "/v1/models/{name}/predict",
+        summary="Predict on windows",
+        tags=["models"],
         responses=schema.gives(
             schema.Predicted,
             "the predictions",

@@ -101,7 +101,10 @@ def app_files(folder: Path) -> StaticFiles:
 
 
 def docs() -> list[BaseRoute]:
-    """The page of the API, with the files of Swagger UI that fastapi-offline carries."""
+    """The page of the API, with the files of Swagger UI that fastapi-offline carries.
+
+    Beside it PROTOCOL.md, for what the page cannot say.
+    """
     with as_file(files("fastapi_offline") / "static") as folder:
         carried = _Files(folder, _DOCS, html=False)
 
@@ -111,8 +114,13 @@ def docs() -> list[BaseRoute]:
     async def start(_: object) -> Response:
         return Response(_START, media_type=_TYPES[".js"], headers=_DOCS | _ALL)
 
+    async def protocol(_: object) -> Response:
+        text = (files("onwrist.serve") / "PROTOCOL.md").read_text("utf-8")
+        return Response(text, media_type="text/plain; charset=utf-8", headers=_DOCS | _ALL)
+
     return [
         Route("/docs", page),
+        Route("/docs/protocol", protocol),
         Route("/docs/start.js", start),
         Mount("/docs/files", carried),
     ]
