@@ -11,12 +11,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 import swift_source
 
 from onwrist import hosts
 from onwrist.bundles import shipped
 from onwrist.embed import embed, writing
+from onwrist_runtime import bundle as bundles
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {bundle.manifest.name: bundle for bundle in shipped()}
@@ -147,6 +149,40 @@ def test_the_package_names_what_is_there(name: str) -> None:
     folder = f"Sources/{writing.pascal(name)}/{resources}/"
     assert f"{folder}manifest.json" in files
     assert "Not compiled here" in files["README.md"].decode()
+
+
+@needs_gcc
+def test_whatever_a_manifest_may_say_is_quoted(toy_tflite_bundle: Path, tmp_path: Path) -> None:
+    opened = bundles.read(toy_tflite_bundle)
+    manifest = opened.manifest
+    words = ("class", "Class", 'a "quote"', "\\(1 + 1)", "低い ° é", "two\nlines */ ??/", "$x")
+    (*others, last) = manifest.tasks
+    assert last.labels
+    odd = msgspec.structs.replace(last, name="switch", labels=words)
+    tolerance = {odd.name if x == last.name else x: 1.0 for x in manifest.golden.tolerance}
+    golden = msgspec.structs.replace(manifest.golden, tolerance=tolerance, loose=tolerance)
+    manifest = msgspec.structs.replace(
+        manifest,
+        name="9-init",
+        description='*/ "x" \\\n??/ \\',
+        tasks=(*others, odd),
+        golden=golden,
+    )
+    bundles.write(tmp_path / "odd.onwrist", manifest, opened.members)
+    files = embed(bundles.read(tmp_path / "odd.onwrist"), "ios")
+    for path, data in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+        if path.endswith(".swift"):
+            assert data.isascii() or "Sources/Onwrist" in path
+            assert not swift_source.errors(data), data.decode()
+    (source,) = (tmp_path / "Sources").glob("CX9*/*.c")
+    includes = [f"-I{x}" for x in (tmp_path / "Sources").glob("C*/include")]
+    done = subprocess.run(
+        ["gcc", "-std=c99", "-Wall", "-Werror", "-fsyntax-only", *includes, str(source)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_example_names_what_is_generated() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import struct
 from pathlib import Path
@@ -19,6 +20,7 @@ from onwrist.bundles import find, shipped
 from onwrist.cli import main
 from onwrist.embed import RECORD, TARGETS, embed, folder, identifiers, literals, writing
 from onwrist_runtime import bundle as bundles
+from onwrist_runtime import strict_zip
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.errors import BundleError, InputError, OnwristError
 
@@ -101,6 +103,9 @@ def test_what_somebody_changed_is_not_replaced(tmp_path: Path, capsys: Capture) 
     assert (place / "README.md").read_text() == "mine"
     (place / "README.md").unlink()  # what is gone is no loss
     (place / "notes.txt").unlink()
+    (place / ".swiftpm").mkdir()  # what Xcode leaves is nobody's work
+    (place / ".swiftpm" / "state").write_text("")
+    (place / ".DS_Store").write_text("")
     assert main([str(x) for x in again]) == 0
     assert (place / "README.md").read_bytes() == embed(SHIPPED["wrist-himae"], "ios")[
         "README.md"
@@ -193,7 +198,15 @@ def test_damaged_and_other_bundles_are_refused(tmp_path: Path, capsys: Capture) 
     damaged.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
     fails(capsys, 2, ["embed", damaged, *end], "model.tflite")
     later = tmp_path / "later.onwrist"
-    fails(capsys, 2, ["embed", later, *end], "No such file")
+    members = dict(SHIPPED["wrist-himae"].members)
+    manifest = SHIPPED["wrist-himae"].raw.replace(b'"format": 1', b'"format": 2')
+    later.write_bytes(b"".join(strict_zip.pack({"manifest.json": manifest, **members})))
+    fails(capsys, 2, ["embed", later, *end], "of format 2", "update onwrist")
+    huge = tmp_path / "huge.onwrist"
+    huge.touch()
+    os.truncate(huge, 5 * 2**30)
+    fails(capsys, 2, ["embed", huge, *end], "huge.onwrist")
+    fails(capsys, 2, ["embed", tmp_path / "none.onwrist", *end], "No such file")
     fails(capsys, 2, ["embed", "wrist-hymae", *end], "there are: ", "wrist-himae")
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="there are: android"):

@@ -19,6 +19,8 @@ from onwrist.embed import RECORD, RECORD_FORMAT
 from onwrist_runtime.errors import InputError, OnwristError
 
 _SHOWN = 5  # files in a message
+# What opening a folder leaves in it: nobody's work, and gone with the folder.
+_LEFT_BY_TOOLS = frozenset({".DS_Store", "Thumbs.db", ".swiftpm", ".build", ".gradle", ".idea"})
 
 
 def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
@@ -94,6 +96,8 @@ def _edited(place: Path, written: Mapping[str, Any]) -> list[str]:
     edited = []
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
+        if not _LEFT_BY_TOOLS.isdisjoint(name.split("/")):
+            continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             edited.append(name)
         elif path.is_file() and name != RECORD:
