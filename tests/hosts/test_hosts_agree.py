@@ -1,4 +1,4 @@
-"""Random recordings, messy as they come: every host gives what the Python runtime gives.
+"""Random recordings and windows, messy as they come: every host gives what the runtime gives.
 
 The hosts are the TypeScript, C and Kotlin ones, each run as a program, and one in plain Python
 that was written from HOST.md alone: where the page leaves something open, it differs.
@@ -12,8 +12,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import kotlin_host
 import messy_streams
+import messy_windows
 import plain_host
+import plain_motion
 import pytest
 from stream_replay import apart
 
@@ -24,10 +27,11 @@ Cases = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def cases() -> Cases:
-    """Streams and days, as in `streams.json`."""
+    """Streams and days as in `streams.json`, windows as in `plausible.json`."""
     return {
         "streams": [messy_streams.stream(seed) for seed in SEEDS],
         "days": [messy_streams.day(seed) for seed in SEEDS],
+        "plausible": [messy_windows.window(seed) for seed in SEEDS],
     }
 
 
@@ -54,10 +58,17 @@ def test_the_recordings_are_messy(cases: Cases) -> None:
     assert {one["settings"]["mode"] for one in every} == {"window", "step"}
 
 
-@pytest.mark.parametrize("part", ["streams", "days"])
+def test_the_windows_are_messy(cases: Cases) -> None:
+    reasons = " ".join(x for one in cases["plausible"] for x in one["expected"].values())
+    for words in ("constant", "saturated", "at rest", "median", "turns by", "its axes"):
+        assert words in reasons
+    assert any(not one["expected"] for one in cases["plausible"])
+
+
+@pytest.mark.parametrize("part", ["streams", "days", "plausible"])
 def test_a_host_from_the_page_alone_agrees(cases: Cases, part: str) -> None:
-    for case in cases[part]:
-        assert apart(plain_host.replay(case), case["expected"]) == [], case["name"]
+    replay = plain_motion.replay if part == "plausible" else plain_host.replay
+    agree({part: [replay(case) for case in cases[part]]}, {part: cases[part]})
 
 
 def test_typescript_agrees(file: Path) -> None:
@@ -66,6 +77,23 @@ def test_typescript_agrees(file: Path) -> None:
         pytest.skip("no node, or no packages: npm ci")
     run([compiler, "-p", REPOSITORY / "sdk" / "onwrist" / "hosts" / "typescript"])
     run(["node", Path(__file__).parent / "typescript" / "run_vectors.mjs", file])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(kotlin_host.missing() is not None, reason=str(kotlin_host.missing()))
+def test_kotlin_agrees(cases: Cases, file: Path) -> None:
+    agree(kotlin_host.ask("vectors", file), cases)
+
+
+def agree(found: dict[str, list[Any]], cases: Cases) -> None:
+    """A host's answers are what is expected of each case."""
+    off = [
+        f"{case['name']}{difference}"
+        for part, several in cases.items()
+        for answer, case in zip(found[part], several, strict=True)
+        for difference in apart(answer, case["expected"])[:3]
+    ]
+    assert off == []
 
 
 def run(command: list[str | Path]) -> str:
