@@ -69,6 +69,26 @@ def test_every_stamp_in_every_zone(tmp_path: Path, time: int, quarters: int) -> 
     assert readers.read(path).signals["heart_rate"].times.tolist() == [time + ahead]
 
 
+def test_zones_that_records_name(tmp_path: Path) -> None:
+    """The phone exported in winter: summer is written an hour off, and so is Tokyo."""
+    july = 1_720_000_800.0  # 2024-07-03 12:00 in Berlin
+    zones = ["Europe/Berlin"] * 3 + ["Asia/Tokyo"]
+    sleep = [
+        '<Record type="HKCategoryTypeIdentifierSleepAnalysis">\n'
+        f' <MetadataEntry key="HKTimeZone" value="{zone}"/>\n</Record>\n'
+        for zone in zones
+    ]
+    records = [beat(NOON, 60), beat(july, 61)]
+    path = written.apple(tmp_path / "export.xml", [*sleep, *records])
+    found = readers.read(path)
+    assert found.signals["heart_rate"].times.tolist() == [NOON + 3600, july + 7200]
+    assert "days are those of Europe/Berlin, which most of its records name" in found.notes
+    for few in (sleep[:2], sleep[2:], [x.replace("Berlin", "Nowhere") for x in sleep]):
+        found = readers.read(written.apple(path, [*few, *records]))
+        assert found.signals["heart_rate"].times.tolist() == [NOON + 3600, july + 3600]
+        assert "all times are +1 h of UTC" in str(found.notes)
+
+
 def test_a_dtd_that_is_not_well_formed_is_passed_over(tmp_path: Path) -> None:
     """As iOS 16 wrote it."""
     head = written.HEAD.replace(

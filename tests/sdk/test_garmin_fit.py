@@ -94,6 +94,19 @@ def test_counters_rise_from_midnight_by_kind(tmp_path: Path) -> None:
     assert steps.times[0] == MIDNIGHT + 3600
 
 
+def test_a_counter_is_of_the_kind_that_was_said_last(tmp_path: Path) -> None:
+    """As some watches write it: the kind once, then counters without it."""
+    found = read(
+        tmp_path,
+        *(beat(MIDNIGHT + 60 * k, 70) for k in range(60)),
+        counter(MIDNIGHT + 600, 0),
+        monitoring(MIDNIGHT + 660, cycles=40),
+        monitoring(MIDNIGHT + 665, activity_type="sedentary"),
+        monitoring(MIDNIGHT + 720, cycles=70),
+    )
+    assert found.signals["steps"].values.sum() == 80
+
+
 def test_a_counter_begins_anew_at_midnight(tmp_path: Path) -> None:
     late = MIDNIGHT + 86_400
     found = read(

@@ -2,20 +2,24 @@
 
 Read as a stream: memory does not grow with the file but by what is kept, heart rate and
 steps. Apple writes "2024-03-01 08:15:23 +0100" in the zone that the phone was in when it
-exported, also for days abroad. Age, sex and all else in the file are not looked at.
+exported, also for days abroad. Sleep and workouts name the zone that they were in; if most
+name one, it decides. Age, sex and all else are not looked at.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 from xml.parsers import expat
+from zoneinfo import ZoneInfo
 
 from onwrist.readers.archives import Member
 from onwrist.readers.history_records import Gathered
+from onwrist.readers.local_zones import ahead, named
 from onwrist_runtime.errors import RecordingError
 
 NAME = "an Apple Health export (export.xml, or the .zip or folder with it)"
@@ -26,6 +30,7 @@ _PENDING = 1 << 24  # bytes of one tag; the longest real ones have a few thousan
 _HEART_RATE = "HKQuantityTypeIdentifierHeartRate"
 _STEPS = "HKQuantityTypeIdentifierStepCount"
 _PER_MINUTE = {"count/min": 1.0, "count/s": 60.0}
+_ENOUGH, _MOST_ZONES = 3, 1000  # records that name a zone, zones that are counted
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d):?(\d\d)")
 
 
@@ -52,7 +57,17 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         raise RecordingError(f"{path}: several exports, {names}; give one of them")
     gathered = Gathered()
     with found[0].open() as file:
-        _Parser(found[0].where, gathered).read(file)
+        parser = _Parser(found[0].where, gathered)
+        parser.read(file)
+    home = _home(parser.zones)
+    if home is not None:
+        gathered.rezone(lambda times: ahead(times, home))
+        gathered.notes.append(f"days are those of {home.key}, which most of its records name")
+    elif len(parser.offsets) == 1:
+        gathered.notes.append(
+            f"all times are {next(iter(parser.offsets)) / 3600:+g} h of UTC: where clocks were "
+            "set otherwise in between, days are off by that"
+        )
     return gathered
 
 
@@ -63,11 +78,22 @@ def _is_export(member: Member) -> bool:
     return b"<!DOCTYPE HealthData" in head or b"<HealthData" in head
 
 
+def _home(named_by: Counter[str]) -> ZoneInfo | None:
+    """The zone that most records name, if enough of them do."""
+    if not named_by:
+        return None
+    name, count = named_by.most_common(1)[0]
+    enough = count >= _ENOUGH and 2 * count > named_by.total()
+    return named(name) if enough else None
+
+
 class _Parser:
     """Takes the records that are asked for out of a stream of XML."""
 
     def __init__(self, where: str, gathered: Gathered) -> None:
         self._where, self._gathered = where, gathered
+        self.zones: Counter[str] = Counter()  # that sleep and workouts say they were in
+        self.offsets: set[int] = set()
         self._root: str | None = None
         self._dates: dict[str, int] = {}
         self._parser = parser = expat.ParserCreate()
@@ -136,6 +162,10 @@ class _Parser:
                     f"{self._where}: not an Apple Health export: its root is {tag[:60]!r}, "
                     "not 'HealthData'; give the export.xml of Health > Export All Health Data"
                 )
+        if tag == "MetadataEntry" and given.get("key") == "HKTimeZone":
+            if len(self.zones) < _MOST_ZONES:
+                self.zones[given.get("value", "")[:64]] += 1
+            return
         if tag != "Record":
             return
         kind = given.get("type")
@@ -179,6 +209,7 @@ class _Parser:
             if day is None:
                 day = self._dates[date] = _day(date)
             if day >= 0:
+                self.offsets.add(offset)
                 local = day + 3600 * int(hour) + 60 * int(minute) + int(second)
                 return local - offset, offset
         raise self._wrong(f"{text[:40]!r} where {name} belongs")

@@ -18,7 +18,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-_DAY, _QUARTER = 86_400, 900  # seconds
+from onwrist.readers.local_zones import QUARTER, ahead, named
+
+_DAY = 86_400  # seconds
 _WEST, _EAST = -12 * 4, 14 * 4  # quarters of an hour
 _UNKNOWN = (
     "the export does not say its time zone: days are those of UTC; give how far local time "
@@ -54,7 +56,7 @@ class Clock:
             since, offsets = np.array(self.changes).T
             place = np.clip(since.searchsorted(times, "right") - 1, 0, None)
             return np.asarray(offsets[place], np.int32)
-        return _by_hour(times, self.zone)
+        return ahead(times, self.zone)
 
     def stamped(self, times: _Times) -> tuple[_Times, _Offsets]:
         """Unix times and offsets of stamps of JSON files."""
@@ -79,7 +81,7 @@ def clock_of(profile: str | None, days: Sequence[tuple[str, _Times]]) -> Clock:
     zone = _zone(profile)
     if zone is not None:
         right = sum(
-            low <= int(_by_hour(np.array([at]), zone)[0]) < high for at, low, high in bounds
+            low <= int(ahead(np.array([at]), zone)[0]) < high for at, low, high in bounds
         )
         local = sum(low <= 0 < high for _, low, high in bounds)
         if local > right:
@@ -104,7 +106,7 @@ def _bounds(date: str, times: _Times) -> tuple[np.float64, float, float] | None:
     except ValueError:
         return None
     low, high = midnight - times.min(), midnight + _DAY - times.max()
-    if not (low < high and high > _WEST * _QUARTER and low <= _EAST * _QUARTER):
+    if not (low < high and high > _WEST * QUARTER and low <= _EAST * QUARTER):
         return None
     return times.min(), float(low), float(high)
 
@@ -116,9 +118,9 @@ def _changes(
     runs: list[tuple[float, set[int]]] = []
     for at, low, high in sorted(bounds):
         here = {
-            k * _QUARTER
-            for k in range(max(_WEST, math.ceil(low / _QUARTER)), _EAST + 1)
-            if k * _QUARTER < high
+            k * QUARTER
+            for k in range(max(_WEST, math.ceil(low / QUARTER)), _EAST + 1)
+            if k * QUARTER < high
         }
         if not here:
             continue
@@ -134,18 +136,4 @@ def _changes(
 def _zone(profile: str | None) -> zoneinfo.ZoneInfo | None:
     rows = list(csv.DictReader(io.StringIO(profile))) if profile else []
     name = (rows[0].get("timezone") or "").strip() if rows else ""
-    try:
-        return zoneinfo.ZoneInfo(name) if name else None
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def _by_hour(times: _Times, zone: zoneinfo.ZoneInfo) -> _Offsets:
-    """Offsets of a zone; they change on quarters of an hour only."""
-    quarters, place = np.unique(np.floor(times / _QUARTER), return_inverse=True)
-    found = []
-    for quarter in quarters.tolist():
-        moment = datetime.fromtimestamp(quarter * _QUARTER, UTC).astimezone(zone)
-        offset = moment.utcoffset()
-        found.append(0 if offset is None else int(offset.total_seconds()))
-    return np.array(found, np.int32)[place.reshape(-1)]
+    return named(name)

@@ -98,6 +98,7 @@ def _read(member: Member, sdk: Any) -> _File:
         raise RecordingError(f"{member.where}: not a FIT file, or cut within its header")
     out = _File()
     latest: list[int] = []
+    kind: list[str] = []
 
     def take(number: int, message: dict[Any, Any]) -> None:
         stamp = message.get("timestamp")
@@ -119,8 +120,10 @@ def _read(member: Member, sdk: Any) -> _File:
                 # that ahead is a little behind, of a message that was written late.
                 ahead = (short - latest[0]) & 0xFFFF
                 latest[0] += ahead - 0x10000 if ahead > 0xFFFF - _LATE else ahead
+            if isinstance(said := message.get("activity_type"), str):
+                kind[:] = [said]
             if latest:
-                _take(out, EPOCH + latest[0], message)
+                _take(out, EPOCH + latest[0], message, kind[0] if kind else "")
 
     _, errors = decoder.read(mesg_listener=take, **_OPTIONS)
     if errors:
@@ -133,13 +136,15 @@ def _read(member: Member, sdk: Any) -> _File:
     return out
 
 
-def _take(out: _File, time: int, message: dict[Any, Any]) -> None:
+def _take(out: _File, time: int, message: dict[Any, Any], kind: str) -> None:
+    """Heart rate and counter of a message; `kind` is of it or the last one that said it."""
     bpm = message.get("heart_rate")
     if isinstance(bpm, int | float) and bpm > 0:  # 0: no pulse was found
         out.beats.append((time, float(bpm)))
-    kind, steps = message.get("activity_type"), message.get("steps")
+    cycles = message.get("cycles")  # of two steps each; "steps" where the kind is beside it
+    steps = message.get("steps", 2 * cycles if isinstance(cycles, int | float) else None)
     if kind in _ON_FOOT and isinstance(steps, int | float):
-        out.counters.append((time, str(kind), float(steps)))
+        out.counters.append((time, kind, float(steps)))
 
 
 def _place(path: Path, read: list[_File], gathered: Gathered) -> None:

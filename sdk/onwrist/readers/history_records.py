@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,12 @@ class Gathered:
         """Intensities of minutes, 0 to 3."""
         self._levels[source].extend(offsets, times, values)
 
+    def rezone(self, ahead: Callable[[_Numbers], NDArray[np.int32]]) -> None:
+        """Give every record the offset that `ahead` says of its time."""
+        for kind in (self._beats, self._counts, self._levels):
+            for columns in kind.values():
+                columns.rezone(ahead)
+
     def records(self, notes: list[str]) -> dict[str, Records]:
         """The records of each source in order, without repeats and what cannot be."""
         notes += self.notes
@@ -107,6 +114,12 @@ class _Columns:
         self._offsets.frombytes(same.tobytes())
         for column, row in zip(self._numbers, rows, strict=True):
             column.frombytes(row.tobytes())
+
+    def rezone(self, ahead: Callable[[_Numbers], NDArray[np.int32]]) -> None:
+        times = np.frombuffer(self._numbers[0], np.float64)
+        inside = np.clip(times, _EARLIEST, _LATEST)  # others are left out later
+        offsets = ahead(inside).astype(np.int32)
+        self._offsets = array("i", offsets.tobytes())
 
     def table(self) -> tuple[NDArray[np.int32], _Numbers]:
         """Offsets (n,) and numbers (columns, n)."""
