@@ -25,6 +25,8 @@ public struct StreamOptions: Equatable, Sendable {
     public init() {}
 }
 
+/// A stream of samples, not called Stream as Foundation has one of bytes.
+///
 /// The same time-honest stream as in Python: late, duplicate, out-of-order and missing samples
 /// have defined results, and memory is bounded.
 public actor SampleStream {
