@@ -6,7 +6,7 @@
  */
 
 import { BundleError, InputError, messageOf } from "./errors.js";
-import { filesOf, type Manifest, MANIFEST_FILE } from "./manifest.js";
+import { filesOf, type Manifest, MANIFEST_FILE, type Member } from "./manifest.js";
 import { decodeManifest } from "./manifest_json.js";
 import { type GoldenTensor, readTensors } from "./safetensors.js";
 import * as zip from "./strict_zip.js";
@@ -72,6 +72,59 @@ export async function readBundle(blob: Blob): Promise<Bundle> {
   return openBundle(bytes);
 }
 
+/** Reads a file of an unpacked bundle by its name. */
+export type ReadFile = (name: string) => Promise<Uint8Array>;
+
+/** Reads files below an address, such as a folder that the page is served with. */
+export function fromUrl(base: string | URL): ReadFile {
+  return async (name) => {
+    const folder = new URL(base, globalThis.location?.href);
+    const response = await fetch(new URL(name, folder));
+    if (!response.ok) throw new BundleError(`${name} cannot be had: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  };
+}
+
+/**
+ * Open files that were unpacked from a bundle, those of them that are needed.
+ *
+ * @param hash of the bundle, which its manifest must have: it covers every file.
+ * @param names the files beside manifest.json.
+ * @throws BundleError where a file is not that of the bundle.
+ */
+export async function openFiles(
+  read: ReadFile,
+  hash: string,
+  names: readonly string[],
+): Promise<Bundle> {
+  const raw = await copied(read, MANIFEST_FILE);
+  if (raw.length > MAX_MANIFEST_BYTES) {
+    throw new BundleError(`manifest.json is larger than ${MAX_MANIFEST_BYTES} bytes`);
+  }
+  const found = await sha256(raw);
+  if (found !== hash) {
+    throw new BundleError(`manifest.json has the SHA-256 ${found}, not ${hash}: of another bundle?`);
+  }
+  const manifest = decodeManifest(raw);
+  const members = new Map([[MANIFEST_FILE, raw]]);
+  for (const name of names) {
+    const data = await copied(read, name);
+    await demandStated(name, data, manifest);
+    members.set(name, data);
+  }
+  return new Opened(manifest, hash, members);
+}
+
+async function copied(read: ReadFile, name: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await read(name));
+  } catch (error) {
+    throw error instanceof BundleError
+      ? error
+      : new BundleError(`${name} cannot be read: ${messageOf(error)}`);
+  }
+}
+
 class Opened implements Bundle {
   readonly manifest: Manifest;
   readonly hash: string;
@@ -96,17 +149,27 @@ class Opened implements Bundle {
 }
 
 async function checked(bytes: Uint8Array, entry: zip.Entry, manifest: Manifest): Promise<Uint8Array> {
-  const stated = manifest.members[entry.name];
-  if (entry.size !== stated?.bytes) {
-    throw new BundleError(
-      `${entry.name} has ${entry.size} bytes, the manifest says ${stated?.bytes}`,
-    );
-  }
+  demandSize(entry.name, entry.size, manifest);
   const data = zip.contents(bytes, entry);
-  if ((await sha256(data)) !== stated.sha256) {
-    throw new BundleError(`${entry.name} does not have the SHA-256 of the manifest`);
-  }
+  await demandStated(entry.name, data, manifest);
   return data;
+}
+
+/** A member that does not have its size and SHA-256 reaches no parser and no engine. */
+async function demandStated(name: string, data: Uint8Array, manifest: Manifest): Promise<void> {
+  const stated = demandSize(name, data.length, manifest);
+  if ((await sha256(data)) !== stated.sha256) {
+    throw new BundleError(`${name} does not have the SHA-256 of the manifest`);
+  }
+}
+
+function demandSize(name: string, size: number, manifest: Manifest): Member {
+  const stated = Object.hasOwn(manifest.members, name) ? manifest.members[name] : undefined;
+  if (!stated) throw new BundleError(`the manifest names no member ${name}`);
+  if (size !== stated.bytes) {
+    throw new BundleError(`${name} has ${size} bytes, the manifest says ${stated.bytes}`);
+  }
+  return stated;
 }
 
 function checkNames(found: readonly string[], files: readonly string[]): void {

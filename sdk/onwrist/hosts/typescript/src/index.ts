@@ -1,6 +1,6 @@
 /** Runs `.onwrist` bundles where JavaScript runs: in pages, in workers and in Node. */
 
-export { type Bundle, openBundle, readBundle } from "./bundle.js";
+export { type Bundle, fromUrl, openBundle, openFiles, readBundle, type ReadFile } from "./bundle.js";
 export { onnxRuntime, type OrtModule } from "./ort.js";
 export type { OpenSession, Session, Tensor } from "./engine.js";
 export { BundleError, EngineError, InputError, OnwristError, ParityError } from "./errors.js";
@@ -17,5 +17,5 @@ export {
   Stream,
   type StreamOptions,
 } from "./stream.js";
-export type { Verification } from "./verify.js";
+export { demandParity, type Verification } from "./verify.js";
 export type { Grid } from "./window.js";

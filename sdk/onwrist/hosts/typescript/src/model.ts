@@ -42,16 +42,16 @@ export interface PredictOptions {
  * @throws EngineError where the engine cannot open them, or the bundle has none of this kind.
  * @throws ParityError where it does not give the bundle's numbers here.
  */
-export async function loadModel(
+export async function loadModel<P extends Prediction = Prediction>(
   bundle: Bundle,
   open: OpenSession,
   options: LoadOptions = {},
-): Promise<Model> {
+): Promise<Model<P>> {
   const { format = "onnx", activations = "s8", prove = true } = options;
   const choice: Choice = { bundle, open, format, activations };
   const runner = await openRunner(choice);
   const step = hasGraph(choice, "step") ? await openGraph(choice, "step") : null;
-  const model = new Model(bundle, format, runner, step);
+  const model = new Model<P>(bundle, format, runner, step);
   if (prove) demandParity(bundle.manifest, await model.verify());
   return model;
 }
@@ -73,8 +73,12 @@ async function openRunner(choice: Choice): Promise<Runner> {
   return { kind: "window", engine: await openGraph(choice, "window") };
 }
 
-/** A model that is ready to predict: an opened bundle, and the engine that runs it. */
-export class Model {
+/**
+ * A model that is ready to predict: an opened bundle, and the engine that runs it.
+ *
+ * `P` is what it predicts; a caller who knows the bundle may name its tasks.
+ */
+export class Model<P extends Prediction = Prediction> {
   readonly bundle: Bundle;
   readonly manifest: Manifest;
   /** Names of the rows of a window. */
@@ -116,7 +120,7 @@ export class Model {
    * @param values channels x samples on the grid, row by row; NaN where missing.
    * @throws InputError where they or the options cannot be used.
    */
-  async predict(values: Float32Array, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(values: Float32Array, options: PredictOptions = {}): Promise<P> {
     const { manifest } = this;
     const midnight = midnightOf(manifest, options.midnight);
     const impute = imputeOf(manifest, options.impute, true);
@@ -124,9 +128,10 @@ export class Model {
     const grid = checkWindow(values, options.observed, this.channels, this.windowSamples, day);
     const known: Tensors = baselineOf(manifest, options.baseline);
     const start = startOf(manifest, options.start);
-    return day
-      ? this.#predictor.day(grid, start as number, midnight, impute)
-      : this.#predictor.window(grid, start, known, impute);
+    const prediction = day
+      ? await this.#predictor.day(grid, start as number, midnight, impute)
+      : await this.#predictor.window(grid, start, known, impute);
+    return prediction as P;
   }
 
   /**
@@ -138,15 +143,15 @@ export class Model {
    * @param signals what was recorded, by channel; other names are not used.
    */
   predictRecording(
-    signals: Record<string, Signal>,
+    signals: Readonly<Record<string, Signal>>,
     options: RecordingOptions = {},
-  ): AsyncGenerator<Prediction> {
-    return Stream.ofRecording(this.#made(), signals, options);
+  ): AsyncGenerator<P> {
+    return Stream.ofRecording<P>(this.#made(), signals, options);
   }
 
   /** Begin a stream of samples as they arrive. */
-  stream(options: StreamOptions = {}): Stream {
-    return Stream.begin(this.#made(), options);
+  stream(options: StreamOptions = {}): Stream<P> {
+    return Stream.begin<P>(this.#made(), options);
   }
 
   /** Replay the golden vectors on this processor. */

@@ -39,12 +39,20 @@ export interface Imputed {
   readonly observed: Uint8Array;
 }
 
-/** The results of one window; arrays of a window are channels x samples, row by row. */
-export interface Prediction {
-  readonly tasks: Record<string, TaskResult>;
+/**
+ * The results of one window; arrays of a window are channels x samples, row by row.
+ *
+ * Where the bundle is known, its names are those of tasks, channels and sensors.
+ */
+export interface Prediction<
+  Task extends string = string,
+  Channel extends string = string,
+  Sensor extends string = string,
+> {
+  readonly tasks: Record<Task, TaskResult>;
   /** Share of observed grid points of each channel. */
-  readonly coverage: Record<string, number>;
-  readonly sensors: Record<string, SensorState>;
+  readonly coverage: Record<Channel, number>;
+  readonly sensors: Record<Sensor, SensorState>;
   /** The means of all stages; null when nothing was observed. */
   readonly embedding: Float32Array | null;
   /** Seconds on the recording's clock; null if unknown, as `end` is. */

@@ -97,7 +97,7 @@ interface Run {
  *
  * Calls take turns, so that none must be awaited before the next one is made.
  */
-export class Stream {
+export class Stream<P extends Prediction = Prediction> {
   readonly #made: Made;
   readonly #settings: Settings;
   private run: Run;
@@ -111,7 +111,7 @@ export class Stream {
   }
 
   /** Made by `Model.stream`. */
-  static begin(made: Made, options: StreamOptions): Stream {
+  static begin<P extends Prediction>(made: Made, options: StreamOptions): Stream<P> {
     const { manifest } = made;
     const mode = options.mode ?? (made.step ? "step" : "window");
     if (mode !== "step" && mode !== "window") {
@@ -127,15 +127,15 @@ export class Stream {
     const lateness = checkLateness(options.lateness ?? 2);
     const hop = hopSamples(manifest, mode, options.hop);
     const rates = ratesOf(manifest, options.rates);
-    return new Stream(made, { mode, hop, lateness, rates, midnight, impute });
+    return new Stream<P>(made, { mode, hop, lateness, rates, midnight, impute });
   }
 
   /** The windows of a recording, see `Model.predictRecording`. */
-  static async *ofRecording(
+  static async *ofRecording<P extends Prediction>(
     made: Made,
     signals: Readonly<Record<string, Signal>>,
     options: RecordingOptions,
-  ): AsyncGenerator<Prediction> {
+  ): AsyncGenerator<P> {
     const { manifest } = made;
     const days = manifest.tokens !== null;
     const midnight = midnightOf(manifest, options.midnight);
@@ -153,7 +153,7 @@ export class Stream {
     const { timeline, roll, targets } = new Stream(made, settings).run;
     for await (const prediction of played(used, timeline, roll, targets, manifest)) {
       const some = Object.values(prediction.coverage).some((share) => share > 0);
-      if (some || !days) yield prediction;
+      if (some || !days) yield prediction as P;
     }
   }
 
@@ -187,7 +187,7 @@ export class Stream {
    * @throws EngineError where the engine failed; `predictions` are those before. The samples
    *   up to there were taken, and the next call tries again.
    */
-  push(name: string, timestamps: Float64Array, samples: Float32Array): Promise<Prediction[]> {
+  push(name: string, timestamps: Float64Array, samples: Float32Array): Promise<P[]> {
     // What waits for its turn must not change meanwhile.
     const [times, values] = [copied(timestamps), copied(samples)];
     return this.#inTurn(async (run, ready) => {
@@ -208,7 +208,7 @@ export class Stream {
    *
    * After this nothing can be pushed until `reset`.
    */
-  flush(options: FlushOptions = {}): Promise<Prediction[]> {
+  flush(options: FlushOptions = {}): Promise<P[]> {
     const { tokens, samples } = this.#made.manifest;
     const least = options.atLeastOne ? (tokens ? this.#settings.hop : samples) : 0;
     return this.#inTurn(async ({ timeline, roll }, ready) => {
@@ -300,7 +300,7 @@ export class Stream {
   }
 
   /** Do some work once that of the calls before is done. */
-  #inTurn(work: (run: Run, ready: Prediction[]) => Promise<void>): Promise<Prediction[]> {
+  #inTurn(work: (run: Run, ready: Prediction[]) => Promise<void>): Promise<P[]> {
     if (this.#waiting >= MOST_WAITING) {
       const why = `${MOST_WAITING} calls wait for those before them: await some of them first`;
       return Promise.reject(new InputError(why));
@@ -309,7 +309,7 @@ export class Stream {
     this.#waiting++;
     const result = this.#turn.then(async () => {
       this.#waiting--;
-      const ready: Prediction[] = [];
+      const ready: P[] = [];
       if (run !== this.run) return ready;
       try {
         await work(run, ready);
