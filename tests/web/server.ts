@@ -31,8 +31,8 @@ export interface Serving {
   origin: string;
   /** Every request so far, with the bytes of its body. */
   seen: Seen[];
-  /** TCP connections so far, whatever they carried. */
-  connections: number;
+  /** Bytes that arrived so far, on any connection, in whatever protocol. */
+  bytes: number;
   stop(): Promise<void>;
   /** Listen again on the same port. */
   start(): Promise<void>;
@@ -46,7 +46,7 @@ export async function serve(folder: string | null, { headers = true } = {}): Pro
   const serving: Serving = {
     origin: "",
     seen: [],
-    connections: 0,
+    bytes: 0,
     async start() {
       server = createServer((request, response) => {
         const entry = note(request);
@@ -67,8 +67,8 @@ export async function serve(folder: string | null, { headers = true } = {}): Pro
         socket.destroy();
       });
       server.on("connection", (socket) => {
-        serving.connections++;
         sockets.add(socket);
+        socket.on("data", (data) => (serving.bytes += data.length));
         socket.on("close", () => sockets.delete(socket));
       });
       await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));

@@ -19,7 +19,7 @@ const THREADS = [
 export function missingFeature(): string | null {
   const use =
     "Use a current Chrome, Edge, Firefox (89 or later) or Safari (16.4 or later), or open this " +
-    "page through onwrist serve --app, which computes outside the browser.";
+    "page from onwrist serve --app and choose it under Computed by.";
   if (typeof WebAssembly !== "object" || typeof WebAssembly.validate !== "function") {
     return (
       "This browser has no WebAssembly, so the model cannot run in it. It may be switched off by " +

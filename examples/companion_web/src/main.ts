@@ -1,5 +1,5 @@
 /** The page: what a person does in, requests to the worker out; its replies in, views out. */
-import { AppError, messageOf } from "./errors";
+import { messageOf } from "./errors";
 import { missingFeature } from "./features";
 import { Announcer } from "./page/announcer";
 import { Strap } from "./page/bluetooth";
@@ -82,13 +82,9 @@ function showBundle(facts: BundleFacts): void {
   showNotes([]);
   const { manifest } = facts;
   const ofDays = manifest.tokens !== null;
-  for (const id of ["controls", "signals", "history", "now"]) byId(id).hidden = ofDays;
-  byId("controls").hidden = false;
-  for (const control of [play, byId("step"), speed, mode]) control.hidden = ofDays;
-  for (const label of document.querySelectorAll<HTMLElement>('label[for="speed"], label[for="mode"]')) label.hidden = ofDays;
-  byId("progress").hidden = ofDays;
-  byId("offset-row").hidden = !ofDays;
-  byId("days").hidden = !ofDays;
+  for (const id of ["signals", "history", "now"]) byId(id).hidden = ofDays;
+  for (const id of ["play", "step", "speed-field", "mode-field", "progress"]) byId(id).hidden = ofDays;
+  for (const id of ["offset-field", "days"]) byId(id).hidden = !ofDays;
   mode.options[1]!.disabled = !facts.steps;
   if (!facts.steps) mode.value = "window";
   tasks.show(manifest);
@@ -136,7 +132,9 @@ function showRecording(facts: RecordingFacts): void {
   const length = clock(facts.end - facts.start);
   const channels = facts.used.map((name) => `${name} ${Number(facts.signals[name]!.rate.toPrecision(4))} Hz`);
   const origin = facts.name.startsWith("simulated-") && simulated ? " (simulated, of nobody)" : "";
-  setText(byId("recorded"), `${facts.name}${origin}: ${length}, ${channels.join(", ")}.`);
+  const recorded = byId("recorded");
+  setText(recorded, `${facts.name}${origin}: ${length}, ${channels.join(", ")}.`);
+  recorded.dataset.count = String(Number(recorded.dataset.count ?? 0) + 1);
   showNotes(facts.notes);
   if (bundle && bundle.manifest.tokens === null) signals.show(bundle.manifest, facts);
   if (bundle) log.show(bundle.manifest, facts.start);
@@ -327,18 +325,11 @@ model.replaceChildren(
 model.value = DEFAULT;
 settings();
 
-async function begin(): Promise<void> {
-  registerOffline();
-  const response = await fetch("/health").catch(() => null);
-  const health = response?.ok ? ((await response.json().catch(() => null)) as { status?: string } | null) : null;
-  if (health?.status === "ok") byId("engine-row").hidden = false;
-  const missing = missingFeature();
-  if (missing && byId("engine-row").hidden) {
-    showNoProof(missing);
-    throw new AppError(missing);
-  }
-  if (missing) engine.value = "service";
+registerOffline();
+const missing = missingFeature();
+if (missing) {
+  showNoProof(missing);
+  showError(missing);
+} else {
   openShipped(DEFAULT);
 }
-
-begin().catch(showFailure);

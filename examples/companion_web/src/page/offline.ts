@@ -10,7 +10,14 @@ export function registerOffline(): void {
   }
   navigator.serviceWorker
     .register(`${import.meta.env.BASE_URL}sw.js`)
-    .then(() => navigator.serviceWorker.ready)
+    .then(async (registration) => {
+      const fresh = registration.installing;
+      fresh?.addEventListener("statechange", () => {
+        // What was kept before, if anything, still works.
+        if (fresh.state === "redundant") setText(told, "Not kept for offline use: a file did not load. Reload to try again.");
+      });
+      await navigator.serviceWorker.ready;
+    })
     .then(() => setText(told, "Kept on this device: works offline."))
     .catch((error: unknown) => setText(told, `Not kept for offline use (${String(error)}).`));
 }

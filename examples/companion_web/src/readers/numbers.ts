@@ -24,7 +24,9 @@ export async function* linesOf(
         throw new AppError(`${where}: not text after line ${line + 1}; save it as UTF-8`);
       }
       const lines = text.split("\n");
-      rest = done ? "" : lines.pop()!;
+      const last = lines.pop()!; // "" after a file's last line end
+      if (done && last) lines.push(last);
+      rest = done ? "" : last;
       if (rest.length > 1 << 20) {
         throw new AppError(`${where}: line ${line + 1} is longer than 1 MiB; this is no table`);
       }

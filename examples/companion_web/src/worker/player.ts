@@ -20,8 +20,10 @@ export interface Pushable {
 
 const TICK = 50; // milliseconds between two looks at the clock
 const STATUS_EVERY = 100; // milliseconds
-const STEP = 0.25; // seconds at a time while looking for the next prediction
-const BURST = 2.5; // seconds at a time where there is no hurry to wait for
+// Seconds by which one sensor may run ahead of the others: less than the stream's lateness, or
+// what the others bring would come too late.
+const SLICE = 0.5;
+const BURST = 5 * SLICE; // at a time where there is nothing to wait for
 
 export class Player {
   speed = 1;
@@ -68,7 +70,7 @@ export class Player {
     await this.pause();
     this.work(async () => {
       let found = 0;
-      while (!found && !this.finished) found = await this.advance(this.position + STEP);
+      while (!found && !this.finished) found = await this.slice(this.position + SLICE);
       this.tell();
     });
     await this.running;
@@ -97,8 +99,14 @@ export class Player {
     this.tell();
   }
 
+  private async advance(until: number): Promise<void> {
+    while (this.position < until && !this.finished) {
+      await this.slice(Math.min(until, this.position + SLICE));
+    }
+  }
+
   /** Push everything up to `until`; how many predictions that gave. */
-  private async advance(until: number): Promise<number> {
+  private async slice(until: number): Promise<number> {
     let found = 0;
     for (const track of this.tracks) {
       const piece = take(track, until);
