@@ -61,8 +61,8 @@ def _self_test(bundle: Bundle) -> bytes:
             "",
             "#include <stdio.h>",
             "",
-            "#ifndef ONWRIST_ENGINE",
-            "#define ONWRIST_ENGINE onwrist_litert",
+            "#ifndef SELFTEST_ENGINE",
+            "#define SELFTEST_ENGINE onwrist_litert",
             "#endif",
             "",
             "int main(int count, char **arguments) {",
@@ -71,7 +71,7 @@ def _self_test(bundle: Bundle) -> bytes:
             "  onwrist_model *model = NULL;",
             '  onwrist_error error = {""};',
             "  onwrist_report report = {0};",
-            "  onwrist_status status = onwrist_open(bundle, ONWRIST_ENGINE(), folder, &model, "
+            "  onwrist_status status = onwrist_open(bundle, SELFTEST_ENGINE(), folder, &model, "
             "&error);",
             "  if (!status) status = onwrist_verify(model, NULL, 0, &report, &error);",
             '  printf("%s %s: %d windows, %d steps\\n", bundle->name, bundle->version, '
