@@ -30,6 +30,7 @@ from onwrist.bench.verdict import LOAD, STOLEN
 
 WEARERS = 5
 BROKEN = 1.0  # seconds: from this p99 on the streams are too many
+FULL = 0.85  # share of a core from which clients measure themselves
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Run:
     p50, p99, most : from a push to the prediction that it gave.
     answer_p99 : from any push to its answer.
     behind : that the clients sent too late, at most.
-    processor : share of its core that the service took.
+    processor, clients : share of its core that the service took, and that all clients took.
     base, resident : MB before the first stream, and at the end.
     missing, wrong, late : answers that did not come, predictions other than the library's,
         samples dropped as late.
@@ -61,6 +62,7 @@ class Run:
     answer_p99: float
     behind: float
     processor: float
+    clients: float
     base: float
     resident: float
     missing: int
@@ -83,6 +85,8 @@ class Run:
             found.append(f"others kept {self.others:.1f} processors busy")
         if self.stolen > STOLEN:
             found.append(f"other machines took {self.stolen:.0%} of the time")
+        if self.clients > FULL:
+            found.append(f"the clients took {self.clients:.0%} of their own core")
         return found
 
 
@@ -116,6 +120,7 @@ def measure(
         answer_p99=round(float(np.quantile(answers, 0.99)), 2),
         behind=round(1000 * max(each.behind for each in seen), 1),
         processor=round(served / wall, 3),
+        clients=round(clients / wall, 3),
         base=round(base, 1),
         resident=round(resident, 1),
         missing=sum(each.missing for each in seen),
@@ -131,7 +136,7 @@ def measure(
 def as_text(what: dict[str, str], runs: list[Run]) -> str:
     """The page."""
     header = ["streams", "beside them", "seconds", "predictions", "p50", "p99", "longest"]
-    header += ["any answer, p99", "core", "MB", "lost", "clients behind", "valid"]
+    header += ["any answer, p99", "core", "clients", "MB", "lost", "behind", "valid"]
     rows = []
     for run in runs:
         beside = [f"{run.slow} slow"] * bool(run.slow) + [f"{run.dead} dead"] * bool(run.dead)
@@ -139,19 +144,20 @@ def as_text(what: dict[str, str], runs: list[Run]) -> str:
         memory = f"{run.base:.0f} to {run.resident:.0f}"
         valid = "no" if run.against() else "yes"
         row = [run.streams, ", ".join(beside), run.seconds, f"{run.predictions:,}", *times]
-        row += [f"{run.processor:.0%}", memory, run.lost, f"{run.behind:.0f}", valid]
+        row += [f"{run.processor:.0%}", f"{run.clients:.0%}", memory, run.lost]
+        row += [f"{run.behind:.0f}", valid]
         rows.append([str(cell) for cell in row])
     text = f"# A service under load\n\n{listed(what)}\n"
     text += (
         "Milliseconds. `p50` to `longest`: from a push being sent to the prediction that it "
         "gave being received; `any answer`: to the answer that it was taken. `core`: share of "
-        "its one core that the service took. `MB`: resident, before the first stream and at "
-        "the end. `lost`: answers that did not come, predictions that are not the library's "
-        "to the letter, samples dropped as late, connections that ended; of the watches, not "
-        "of slow and dead clients. `clients behind`: how much too late the clients sent, at "
-        "most. A slow client asks for a prediction on every grid point, pushes as fast as it "
-        "is let and reads ten messages a second; a dead one pushes and then neither reads nor "
-        "answers a ping.\n\n"
+        "its one core that the service took, `clients`: that all clients took of theirs. "
+        "`MB`: resident, before the first stream and at the end. `lost`: answers that did not "
+        "come, predictions that are not the library's to the letter, samples dropped as late, "
+        "connections that ended; of the watches, not of slow and dead clients. `behind`: how "
+        "much too late the clients sent, at most. A slow client asks for a prediction on every "
+        "grid point, pushes as fast as it is let and reads ten messages a second; a dead one "
+        "pushes and then neither reads nor answers a ping.\n\n"
     )
     text += table(header, rows) + "\n"
     for run in runs:
