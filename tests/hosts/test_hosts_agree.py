@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import c_host
 import kotlin_host
 import messy_streams
 import messy_windows
@@ -20,7 +21,8 @@ import plain_motion
 import pytest
 from stream_replay import apart
 
-REPOSITORY = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
 SEEDS = range(40)
 Cases = dict[str, list[dict[str, Any]]]
 
@@ -71,12 +73,23 @@ def test_a_host_from_the_page_alone_agrees(cases: Cases, part: str) -> None:
     agree({part: [replay(case) for case in cases[part]]}, {part: cases[part]})
 
 
-def test_typescript_agrees(file: Path) -> None:
+def test_typescript_agrees(file: Path, tmp_path: Path) -> None:
+    """Built beside the sources, as others may be building them in their place."""
     compiler = REPOSITORY / "node_modules" / ".bin" / "tsc"
     if shutil.which("node") is None or not compiler.exists():
         pytest.skip("no node, or no packages: npm ci")
-    run([compiler, "-p", REPOSITORY / "sdk" / "onwrist" / "hosts" / "typescript"])
-    run(["node", Path(__file__).parent / "typescript" / "run_vectors.mjs", file])
+    package = Path("sdk/onwrist/hosts/typescript")
+    run([compiler, "-p", REPOSITORY / package, "--outDir", tmp_path / package / "dist"])
+    shutil.copy(REPOSITORY / package / "package.json", tmp_path / package)
+    here = tmp_path / "tests" / "hosts" / "typescript"
+    shutil.copytree(HERE / "typescript", here)
+    run(["node", here / "run_vectors.mjs", file])
+
+
+@pytest.mark.skipif(c_host.compiler() is None, reason="there is no C compiler")
+def test_c_agrees(cases: Cases, tmp_path: Path) -> None:
+    program = c_host.runner(tmp_path)
+    agree({part: c_host.replay(some, [program]) for part, some in cases.items()}, cases)
 
 
 @pytest.mark.slow
