@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onwrist import readers
-from onwrist.readers import archives
+from onwrist.readers import archives, progress
 from onwrist.simulate import days
 from onwrist_runtime.errors import RecordingError
 
@@ -86,7 +86,7 @@ def test_zones_that_records_name(tmp_path: Path) -> None:
     for few in (sleep[:2], sleep[2:], [x.replace("Berlin", "Nowhere") for x in sleep]):
         found = readers.read(written.apple(path, [*few, *records]))
         assert found.signals["heart_rate"].times.tolist() == [NOON + 3600, july + 3600]
-        assert "all times are +1 h of UTC" in str(found.notes)
+        assert "all times are written +1 h of UTC" in str(found.notes)
 
 
 def test_a_dtd_that_is_not_well_formed_is_passed_over(tmp_path: Path) -> None:
@@ -190,6 +190,19 @@ def test_two_exports_in_one_zip(tmp_path: Path) -> None:
     path = written.zipped(tmp_path / "two.zip", {"a/export.xml": good, "b/export.xml": good})
     with pytest.raises(RecordingError, match=r"several exports, a/export\.xml, b"):
         readers.read(path)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    path = written.apple(tmp_path / "export.xml", [beat(NOON + k, 60) for k in range(9000)])
+    said: list[tuple[int, int]] = []
+    with progress.told(lambda done, total: said.append((done, total))):
+        readers.read(path)
+    size = path.stat().st_size
+    assert len(said) > 3
+    assert {total for _, total in said} == {size}
+    done = [done for done, _ in said]
+    assert done == sorted(done)
+    assert size - 2000 < done[-1] <= size
 
 
 _MEASURE = """

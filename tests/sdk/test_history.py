@@ -221,6 +221,21 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
         readers.read(path)
 
 
+def test_nothing_that_can_be(tmp_path: Path) -> None:
+    out = gathered(("app", NOON, NOON + 60, 9000))
+    with pytest.raises(RecordingError, match=r"me: nothing was observed: 1 minutes of more"):
+        history.choose(PATH, out, None)
+
+
+def test_a_zip_of_a_version_to_come(tmp_path: Path) -> None:
+    path = written.zipped(tmp_path / "export.zip", {"export.xml": written.HEAD.encode()})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 75
+    path.write_bytes(data)
+    with pytest.raises(RecordingError, match=r"not a readable zip \(zip file version 7\.5"):
+        readers.read(path)
+
+
 def test_nothing_to_read(tmp_path: Path) -> None:
     path = written.apple(tmp_path / "export.xml", [])
     with pytest.raises(RecordingError, match="no heart rate and no steps in this export"):

@@ -17,6 +17,7 @@ from typing import IO
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
+from onwrist.readers import progress
 from onwrist.readers.archives import Member
 from onwrist.readers.history_records import Gathered
 from onwrist.readers.local_zones import ahead, named
@@ -58,15 +59,15 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
     gathered = Gathered()
     with found[0].open() as file:
         parser = _Parser(found[0].where, gathered)
-        parser.read(file)
+        parser.read(file, found[0].size)
     home = _home(parser.zones)
     if home is not None:
         gathered.rezone(lambda times: ahead(times, home))
         gathered.notes.append(f"days are those of {home.key}, which most of its records name")
     elif len(parser.offsets) == 1:
         gathered.notes.append(
-            f"all times are {next(iter(parser.offsets)) / 3600:+g} h of UTC: where clocks were "
-            "set otherwise in between, days are off by that"
+            f"all times are written {next(iter(parser.offsets)) / 3600:+g} h of UTC: where "
+            "clocks were set otherwise, days are off by the difference"
         )
     return gathered
 
@@ -102,13 +103,14 @@ class _Parser:
         parser.EntityDeclHandler = self._entity
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
 
-    def read(self, file: IO[bytes]) -> None:
+    def read(self, file: IO[bytes], size: int) -> None:
         try:
             block = self._without_type(file)
             fed = 0
             while block:
                 self._parser.Parse(block, False)
                 fed += len(block)
+                progress.tell(fed, size)
                 if fed - self._parser.CurrentByteIndex > _PENDING:
                     raise self._wrong("a tag or text of more than 16 MB")
                 block = file.read(_BLOCK)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onwrist.extras import require
+from onwrist.readers import progress
 from onwrist.readers.archives import Member
 from onwrist.readers.history_minutes import LONGEST_COUNT
 from onwrist.readers.history_records import FARTHEST, Gathered
@@ -75,7 +76,8 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
     gathered = Gathered()
     read: list[_File] = []
     damaged: list[str] = []
-    for member in found:
+    for number, member in enumerate(found, start=1):
+        progress.tell(number, len(found))
         try:
             read.append(_read(member, sdk))
         except RecordingError as error:

@@ -116,6 +116,8 @@ def _recording(name: str, records: dict[str, Records], notes: list[str]) -> Reco
         if real.any():
             signals[channel] = Signal(values[real].astype(np.float32), local[real], 1 / 60)
     signals |= _heart_rate(sources, found, ahead, kept)
+    if not signals:
+        raise RecordingError(f"{name}: nothing was observed: {'; '.join(notes)}")
     return Recording(name, None, signals, notes=tuple(notes))
 
 

@@ -88,7 +88,7 @@ def is_pamap2(path: Path) -> bool:
         try:
             with zipfile.ZipFile(path) as archive:
                 names = [PurePosixPath(name).name for name in archive.namelist()]
-        except (zipfile.BadZipFile, OSError, ValueError):
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
             return False
         return any(_FILE.fullmatch(name) or name == _INNER for name in names)
     if path.is_dir():
