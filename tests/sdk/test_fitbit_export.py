@@ -151,7 +151,7 @@ def test_files_without_data(tmp_path: Path, capsys: Capture) -> None:
         (f"{TOP}/steps_2026-08-01.csv", b"\xff\xfe\x00", "not text"),
         (f"{OLD}/steps-2026-08-01.json", b'[{"dateTime":"08/01/26 07:29:00","val',
          "not a steps file of Fitbit, or a cut one"),
-        (f"{OLD}/steps-2026-08-01.json", b'[{"dateTime":"2026","value":"3"}]', "does not"),
+        (f"{OLD}/steps-2026-08-01.json", b'[{"dateTime":"2026","value":"3"}]', "where a time such"),
         (f"{OLD}/heart_rate-2026-08-01.json", b'[{"dateTime":"08/01/26 07:29:00","value":3}]',
          "not a heart_rate file"),
         (f"{OLD}/heart_rate-2026-08-01.json", b"[" * 100_000, "not a heart_rate file"),

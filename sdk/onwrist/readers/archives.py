@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -21,6 +22,8 @@ from onwrist_runtime.errors import RecordingError
 _DEPTH = 6  # folders below the one that was given: Takeout/Fitbit/Global Export Data/...
 _MOST = 200_000  # files that are looked at
 _SWOLLEN, _FROM = 400, 1 << 28  # times its size in the zip that a file of so many bytes has
+
+_kept: ContextVar[zipfile.ZipFile | None] = ContextVar("kept", default=None)
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError)
 
@@ -64,7 +67,7 @@ class Member:
                 with self.path.open("rb") as file:
                     yield file
                 return
-            with zipfile.ZipFile(self.path) as archive:
+            with _archive(self.path) as archive:
                 info = archive.getinfo(self.name)
                 if info.flag_bits & 1:
                     raise RecordingError(f"{self.where}: encrypted; zip it without a password")
@@ -89,6 +92,34 @@ class Member:
             raise RecordingError(f"{self.where}: {self.size:,} bytes, more than it can have")
         with self.open() as file:
             return file.read(most + 1)
+
+
+@contextmanager
+def kept_open(path: Path) -> Iterator[None]:
+    """Read the table of contents of a zip once, however many of its members are opened."""
+    if path.suffix.lower() != ".zip" or path.is_dir():
+        yield
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except (*DAMAGED, ValueError) as error:
+        raise RecordingError(f"{path}: not a readable zip ({error})") from None
+    with archive:
+        token = _kept.set(archive)
+        try:
+            yield
+        finally:
+            _kept.reset(token)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    kept = _kept.get()
+    if kept is not None and kept.filename == str(path):
+        yield kept
+        return
+    with zipfile.ZipFile(path) as archive:
+        yield archive
 
 
 def members(path: Path) -> list[Member]:

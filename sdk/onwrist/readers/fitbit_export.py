@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist.readers import progress
 from onwrist.readers.archives import Member
 from onwrist.readers.fitbit_zone import Clock, clock_of
 from onwrist.readers.history_records import Gathered
@@ -30,6 +32,7 @@ _FILE = re.compile(
     r"(?P<what>heart_rate|steps|activity_level)(?P<how>[-_])(?P<date>\d{4}-\d\d-\d\d)"
     r"\.(?P<form>json|csv)"
 )
+_AMERICAN = re.compile(r"(\d\d/\d\d/\d\d) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d)")
 _LARGEST = 1 << 28  # bytes of one file; a month of steps or a day of heart rate has some MB
 _SOURCE = "Fitbit"  # of the JSON files, which do not say which device
 _LEVELS = {"SEDENTARY": 0, "LIGHTLY_ACTIVE": 1, "MODERATELY_ACTIVE": 2, "VERY_ACTIVE": 3}
@@ -91,8 +94,8 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
                 f"{len(twins)} files {what}-*.json were left out: {what}_*.csv has the same"
             )
     days = [
-        (_FILE.fullmatch(x.file)["date"], _from_json(x, "heart_rate", gathered))  # type: ignore[index]
-        for x in by_kind.get(("heart_rate", "json"), ())
+        (_date(x), _from_json(x, "heart_rate", gathered))
+        for x in _told(by_kind.get(("heart_rate", "json"), []), found)
     ]
     steps = [_from_json(x, "steps", gathered) for x in by_kind.get(("steps", "json"), ())]
     clock = clock_of(profile, [(date, rows[0]) for date, rows in days if len(rows[0])])
@@ -103,9 +106,22 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         start, offset = clock.stamped(times)
         gathered.counts(_SOURCE, start, start + 60, offset, values)
     for what in _COLUMNS:
-        for member in by_kind.get((what, "csv"), ()):
+        for member in _told(by_kind.get((what, "csv"), []), found):
             _from_csv(member, what, clock, gathered)
     return gathered
+
+
+def _told(members: Sequence[Member], found: Sequence[Member]) -> Iterator[Member]:
+    """The members, telling how far they go among all that were found."""
+    for member in members:
+        progress.tell(found.index(member), len(found))
+        yield member
+
+
+def _date(member: Member) -> str:
+    match = _FILE.fullmatch(member.file)
+    assert match is not None  # it was found by that
+    return match["date"]
 
 
 def _kind(member: Member) -> tuple[str, str] | None:
@@ -144,8 +160,16 @@ def _from_json(
 
 def _american(text: str) -> float:
     """Seconds of "05/01/24 07:00:07"."""
-    time = datetime.strptime(text, "%m/%d/%y %H:%M:%S")
-    return time.replace(tzinfo=UTC).timestamp()
+    match = _AMERICAN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text[:40]!r} where a time such as 05/01/24 07:00:07 belongs")
+    date, hour, minute, second = match.groups()
+    return _midnight(date) + 3600 * int(hour) + 60 * int(minute) + int(second)
+
+
+@lru_cache(maxsize=1000)
+def _midnight(date: str) -> float:
+    return datetime.strptime(date, "%m/%d/%y").replace(tzinfo=UTC).timestamp()
 
 
 def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onwrist.readers import apple_health, fitbit_export, garmin_fit, health_connect, history
-from onwrist.readers.archives import Member, members
+from onwrist.readers.archives import Member, kept_open, members
 from onwrist.readers.history_records import Gathered
 from onwrist.recording import Recording
 
@@ -36,11 +36,15 @@ class History:
 
     def read(self, user: str | None = None) -> Recording:
         """The newest 366 days, or the calendar year `user`."""
-        return history.choose(self.path, self.gather(self.path, self.files), user)
+        return history.choose(self.path, self._gathered(), user)
 
     def read_all(self) -> list[Recording]:
         """All of it, in calendar years if it is longer than 366 days."""
-        return history.years(self.path, self.gather(self.path, self.files))
+        return history.years(self.path, self._gathered())
+
+    def _gathered(self) -> Gathered:
+        with kept_open(self.path):
+            return self.gather(self.path, self.files)
 
 
 def find(path: Path) -> History | None:
