@@ -73,6 +73,14 @@ def test_a_host_from_the_page_alone_agrees(cases: Cases, part: str) -> None:
     agree({part: [replay(case) for case in cases[part]]}, {part: cases[part]})
 
 
+@pytest.mark.parametrize("name", ["streams.json", "plausible.json"])
+def test_a_host_from_the_page_alone_passes_the_vectors(name: str) -> None:
+    stored = json.loads((HERE.parent / "vectors" / name).read_text(encoding="utf-8"))
+    for part in stored.keys() & {"streams", "days", "plausible"}:
+        replay = plain_motion.replay if part == "plausible" else plain_host.replay
+        agree({part: [replay(case) for case in stored[part]]}, {part: stored[part]})
+
+
 def test_typescript_agrees(file: Path, tmp_path: Path) -> None:
     """Built beside the sources, as others may be building them in their place."""
     compiler = REPOSITORY / "node_modules" / ".bin" / "tsc"
