@@ -179,7 +179,7 @@ def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> No
         raise RecordingError(f"{member.where}: not text ({error.reason})") from None
     if not text.strip() or text.strip() == "no data":  # so says an account without any
         return
-    lines = csv.reader(io.StringIO(text))
+    lines = _rows(member, text)
     header = [name.strip() for name in next(lines)]
     column = _COLUMNS[what]
     if absent := [x for x in ("timestamp", column) if x not in header]:
@@ -213,6 +213,14 @@ def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> No
             gathered.counts(name, times, times + 60, offsets, values)
         else:
             gathered.levels(name, times, offsets, values)
+
+
+def _rows(member: Member, text: str) -> Iterator[list[str]]:
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        yield from lines
+    except csv.Error as error:
+        raise RecordingError(f"{member.where}, line {lines.line_num:,}: {error}") from None
 
 
 def _iso(where: str, text: str) -> float:

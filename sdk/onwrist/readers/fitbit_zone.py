@@ -134,6 +134,9 @@ def _changes(
 
 
 def _zone(profile: str | None) -> zoneinfo.ZoneInfo | None:
-    rows = list(csv.DictReader(io.StringIO(profile))) if profile else []
+    try:
+        rows = list(csv.DictReader(io.StringIO(profile))) if profile else []
+    except csv.Error:
+        return None
     name = (rows[0].get("timezone") or "").strip() if rows else ""
     return named(name)
