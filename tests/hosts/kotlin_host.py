@@ -94,7 +94,7 @@ def compiled() -> Path:
 
 def example_sources() -> list[Path]:
     """The sources of the Android example that the compiler is given."""
-    return sorted((REPOSITORY / "examples" / "android").glob("app/src/main/kotlin/**/*.kt"))
+    return sorted((REPOSITORY / "examples" / "android").glob("*/src/main/kotlin/**/*.kt"))
 
 
 def ask(what: str, path: Path) -> Any:

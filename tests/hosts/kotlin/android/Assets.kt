@@ -1,4 +1,4 @@
-// The one class of Android that the host names, over a folder of this machine.
+// Over a folder of this machine, since the host reads its files by it.
 package android.content.res
 
 import java.io.File

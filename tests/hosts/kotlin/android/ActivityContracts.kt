@@ -1,0 +1,7 @@
+package androidx.activity.result.contract
+
+abstract class ActivityResultContract<I, O>
+
+class ActivityResultContracts {
+    class RequestMultiplePermissions : ActivityResultContract<Array<String>, Map<String, Boolean>>()
+}
