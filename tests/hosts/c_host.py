@@ -89,7 +89,7 @@ def runner(
 def _number(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "nan"
-    return float(value).hex() if math.isfinite(value) else "inf"
+    return float(value).hex() if math.isfinite(value) else str(value)
 
 
 def _numbers(values: Iterable[float | None]) -> Words:
@@ -403,8 +403,8 @@ def _is_case(case: Any) -> bool:
     return isinstance(case, dict)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The command line."""
+def main(arguments: Sequence[str], program: Path | None = None) -> int:
+    """The command line; `program` is a runner that is built already."""
     check = arguments[:1] == ["--check"]
     paths = arguments[check:]
     if len(paths) != 1:
@@ -412,7 +412,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     cases = cases_of(Path(paths[0]))
     with tempfile.TemporaryDirectory() as folder:
-        found = replay(cases, [runner(Path(folder))])
+        found = replay(cases, [program or runner(Path(folder))])
     if not check:
         print(json.dumps(found))
         return 0

@@ -272,8 +272,8 @@ typedef struct {
 } onwrist_report;
 
 /* Replay the golden vectors (the bytes of golden.safetensors, or NULL to read them from the
-   folder that was opened). ONWRIST_PARITY where an output is further off than its tolerance;
-   `report` may be NULL. */
+   folder that was opened). ONWRIST_PARITY where an output is further off than its tolerance.
+   `report`, which may be NULL, says by how much, also then. */
 onwrist_status onwrist_verify(onwrist_model *model, const void *golden, size_t bytes,
                               onwrist_report *report, onwrist_error *error);
 
@@ -310,7 +310,8 @@ void onwrist_stream_free(onwrist_stream *stream);
    receive : may be NULL.
 
    Where the engine fails (ONWRIST_ENGINE), or memory is short, the predictions before it were
-   given, the samples up to there were taken, and the next call tries again. */
+   given, the samples up to there were taken, and the next call tries again, as does a push
+   of no samples. */
 onwrist_status onwrist_push(onwrist_stream *stream, const char *name, const double *times,
                             const float *samples, size_t count, onwrist_receive receive,
                             void *context, onwrist_error *error);

@@ -363,6 +363,7 @@ onwrist_status onwrist_push(onwrist_stream *stream, const char *name, const doub
   int width = axis < 0 ? sensor->row_count : 1;
   onwrist_status status = ow_timeline_check(&stream->timeline, sensor, name, times, samples,
                                             width, count, error);
+  if (!count && !status) status = advance(stream, receive, context, error);
   for (size_t begin = 0; begin < count && !status; begin += PIECE) {
     size_t some = count - begin < PIECE ? count - begin : PIECE;
     if (!ow_timeline_take(&stream->timeline, sensor, axis, times + begin,
