@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from serving import command, running, streaming
+from websockets.exceptions import ConnectionClosed
 
 from onwrist import InputError, Model, load
 from onwrist.cli import main
@@ -156,6 +157,10 @@ def test_a_baseline_counts(client: httpx.Client, step: Model) -> None:
 # What is refused
 
 _W = [[0.0] * 50] * 3
+_HALF = (  # a request of which no more than half comes
+    b"POST /v1/models/toy/predict HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Length: 600\r\nContent-Type: application/octet-stream\r\n"
+)
 WRONG: dict[str, tuple[Any, str, int, str]] = {
     "no JSON": (b"{", JSON, 400, "truncated"),
     "not an object": ([], JSON, 422, "object"),
@@ -214,10 +219,7 @@ def test_a_body_without_an_end_is_cut_off(url: str) -> None:
 
 def test_a_body_that_does_not_come_is_given_up(url: str) -> None:
     with socket.create_connection(_address(url), 10) as raw:
-        raw.sendall(
-            b"POST /v1/models/toy/predict HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Length: 600\r\nContent-Type: application/octet-stream\r\n\r\nabc"
-        )
+        raw.sendall(_HALF + b"\r\nabc")
         assert raw.recv(4096).startswith(b"HTTP/1.1 408 ")
 
 
@@ -225,10 +227,7 @@ def test_more_requests_than_are_worked_on_are_put_off(toy: Model) -> None:
     limits = Limits(requests=1)
     with running([toy], limits=limits) as at, httpx.Client(base_url=at) as other:
         with socket.create_connection(_address(at), 10) as raw:
-            raw.sendall(
-                b"POST /v1/models/toy/predict HTTP/1.1\r\nHost: localhost\r\n"
-                b"Content-Length: 600\r\nContent-Type: application/octet-stream\r\n\r\nabc"
-            )
+            raw.sendall(_HALF + b"\r\nabc")
             busy = _until(lambda: post(other, "toy", {"values": _W}, JSON), 503)
             assert busy.headers["retry-after"] == "1"
         assert rows(_until(lambda: post(other, "toy", {"values": _W}, JSON), 200))
@@ -492,9 +491,11 @@ def test_nothing_above_the_folder_is_served(url: str, path: str) -> None:
 def test_a_signal_ends_it_in_order(toy_bundle: Path, number: signal.Signals) -> None:
     with command(toy_bundle, "--engine", "onnxruntime", ONWRIST_TOKEN=TOKEN) as (at, process):
         assert httpx.get(f"{at}/v1/models").status_code == 401
-        with streaming(at, "toy", token=TOKEN) as socket:
+        with socket.create_connection(_address(at), 10) as leaving:
+            leaving.sendall(_HALF + f"Authorization: Bearer {TOKEN}\r\n\r\nabc".encode())
+        with streaming(at, "toy", token=TOKEN) as stream:
             process.send_signal(number)
-            with pytest.raises(Exception, match="1012"):
-                socket.recv(10)
+            with pytest.raises(ConnectionClosed, match="1012"):
+                stream.recv(10)
         assert process.wait(10) == 0
         assert process.stderr.read() == ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,23 +13,19 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from onwrist.serve import answers, pages, schema, windows
+from onwrist.serve import answers, pages, schema
+from onwrist.serve.posts import Posts
 from onwrist.serve.security import Guard, Token
 from onwrist.serve.sessions import PROTOCOL
-from onwrist.serve.settings import Limits, Settings
+from onwrist.serve.settings import Settings
 from onwrist.serve.streams import Streams
-from onwrist.serve.windows import Batch, TooMany
+from onwrist.serve.windows import TooMany
 from onwrist.serve.workers import Workers
 from onwrist_runtime.errors import EngineError, InputError, ParityError
 from onwrist_runtime.model import Model
 
 _DESCRIPTION = """Windows in, predictions out. Samples as they arrive go over a WebSocket,
 `/v1/models/NAME/stream`, which OpenAPI has no words for: [the protocol](docs/protocol)."""
-
-
-# How many times the most a longer body is read, and dropped: a client that still sends when
-# the connection closes does not see why.
-_READ_ON = 8
 
 
 def create_app(models: Sequence[Model], settings: Settings | None = None) -> FastAPI:
@@ -50,7 +45,7 @@ def create_app(models: Sequence[Model], settings: Settings | None = None) -> Fas
         model.stream()  # opens and proves the step graph, once for all streams
     workers = Workers(settings.threads)
     streams = Streams(workers, limits, token)
-    posts = _Posts(workers, limits)
+    posts = Posts(workers, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -161,69 +156,6 @@ def by_name(models: Sequence[Model]) -> dict[str, Model]:
             )
         known[model.name] = model
     return known
-
-
-class _Posts:
-    """Requests with windows: so many at once, each of so many bytes."""
-
-    def __init__(self, workers: Workers, limits: Limits) -> None:
-        self._workers, self._limits = workers, limits
-        self._running = 0
-
-    async def predict(self, model: Model, request: Request) -> Response:
-        if self._running >= self._limits.requests:
-            words = f"{self._running} requests are worked on, which is the most: try again"
-            raise HTTPException(503, words, {"Retry-After": "1"})
-        self._running += 1
-        try:
-            body = await self._body(request)
-            batch = await self._workers.call(lambda: self._batch(model, request, body))
-            rows: list[str] = []
-            async for some in self._workers.turns(batch.rows(model)):
-                rows += some
-        finally:
-            self._running -= 1
-        return Response(answers.predicted(model, rows), media_type="application/json")
-
-    async def _body(self, request: Request) -> bytes:
-        most, chunks, size = self._limits.body, [], 0
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size <= most:
-                        chunks.append(chunk)
-                    elif size > _READ_ON * most:
-                        break
-        except TimeoutError:
-            words = f"the body did not come within {self._limits.body_seconds:g} s"
-            raise HTTPException(408, words, {"Connection": "close"}) from None
-        if size > most:
-            words = f"a body is at most {most} bytes: send fewer windows at once"
-            raise HTTPException(413, words, {"Connection": "close"})
-        return b"".join(chunks)
-
-    def _batch(self, model: Model, request: Request, body: bytes) -> Batch:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        most = self._limits.windows
-        if kind == "application/json":
-            return windows.from_json(body, model, most)
-        if kind == "application/octet-stream":
-            query = request.query_params
-            starts = [_number("start", each) for each in query.getlist("start")]
-            midnight = query.get("midnight")
-            at = None if midnight is None else _number("midnight", midnight)
-            return windows.from_bytes(body, starts, at, model, most)
-        raise HTTPException(
-            415, f"a body is application/json or application/octet-stream, not {kind!r}"
-        )
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{name}={text[:40]!r} must be a number of seconds") from None
 
 
 def _json(value: Any) -> Response:

@@ -39,8 +39,12 @@ class Flush(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_least_one: bool = False
 
 
-class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object."""
+class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Begin anew."""
+
+
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the stream is."""
 
 
 class _TextPush(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,8 +59,8 @@ class _Message(msgspec.Struct, forbid_unknown_fields=True):
     hello: Hello | None = None
     push: _TextPush | None = None
     flush: Flush | None = None
-    reset: Nothing | None = None
-    state: Nothing | None = None
+    reset: Reset | None = None
+    state: State | None = None
     id: Any = None  # see id_of
 
 
@@ -79,14 +83,6 @@ class Push:
     values: NDArray[np.float64]
 
 
-class Reset(msgspec.Struct, frozen=True):
-    """Begin anew."""
-
-
-class State(msgspec.Struct, frozen=True):
-    """How the stream is."""
-
-
 Asked = Hello | Push | Flush | Reset | State
 
 _decode = msgspec.json.Decoder(_Message).decode
@@ -107,21 +103,15 @@ def read(message: str | bytes, manifest: Manifest) -> Asked:
         decoded = _decode(message)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InputError(f"this is no message: {error}") from None
-    if decoded.push is not None:
-        asked: Asked = _text(decoded.push, manifest)
-    elif decoded.reset is not None:
-        asked = Reset()
-    elif decoded.state is not None:
-        asked = State()
-    else:
-        found = decoded.hello or decoded.flush
-        if found is None:
-            raise InputError(_one_of())
-        asked = found
     kinds = (decoded.hello, decoded.push, decoded.flush, decoded.reset, decoded.state)
-    if sum(kind is not None for kind in kinds) != 1:
-        raise InputError(_one_of())
-    return asked
+    given = [kind for kind in kinds if kind is not None]
+    if len(given) != 1:
+        raise InputError(
+            'a message has one of "hello", "push", "flush", "reset" and "state", '
+            f"not {len(given)}"
+        )
+    (asked,) = given
+    return _text(asked, manifest) if isinstance(asked, _TextPush) else asked
 
 
 def id_of(message: str | bytes) -> int | None:
@@ -141,10 +131,6 @@ def id_of(message: str | bytes) -> int | None:
     if found is None or (type(found) is int and 1 <= found <= MOST_ID):
         return found
     raise InputError(f"id must be a whole number from 1 to {MOST_ID}, not {str(found)[:40]!r}")
-
-
-def _one_of() -> str:
-    return 'a message has one of "hello", "push", "flush", "reset" and "state"'
 
 
 def _text(push: _TextPush, manifest: Manifest) -> Push:
