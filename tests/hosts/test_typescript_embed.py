@@ -120,3 +120,30 @@ def test_the_readmes_lines_compile(tmp_path: Path) -> None:
         given += "midnight: number;\ndeclare function show(what: unknown): void;\n"
         (app / "readme.ts").write_text(given + code + "\nexport { midnight };\n")
         compiled(app)
+
+
+def test_the_lines_of_the_packages_readme_compile(tmp_path: Path) -> None:
+    package = REPOSITORY / "sdk" / "onwrist" / "hosts" / "typescript"
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    given = "declare const file: Blob; declare const timestamps: Float64Array, samples: "
+    given += "Float32Array, times: Float64Array, values: Float32Array;\n"
+    given += "declare function show(what: unknown): void;\nexport { show };\n"
+    blocks = (package / "README.md").read_text().split("```ts\n")[1:]
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        code = given + block.split("```")[0]
+        (tmp_path / f"example{number}.ts").write_text(code)
+    reading = "export function readFile(path: string): Promise<Uint8Array>;"
+    (tmp_path / "node.d.ts").write_text(f'declare module "node:fs/promises" {{ {reading} }}\n')
+    options = {
+        **json.loads((package / "tsconfig.json").read_text())["compilerOptions"],
+        "module": "ES2022",
+        "moduleResolution": "Bundler",
+        "rootDir": "/",
+        "outDir": str(tmp_path / "dist"),
+        "noUnusedLocals": False,
+        "paths": {"@onwrist/stream": [str(package / "src" / "index.ts")]},
+    }
+    (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options}))
+    done = node(TSC, "-p", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
