@@ -40,7 +40,10 @@ function copied(): Plugin {
         const path = (request.url ?? "").split("?")[0]!.slice(1);
         const source = COPIED[path];
         if (!source) return next();
-        response.setHeader("Content-Type", MIME[path.split(".").at(-1)!] ?? "application/octet-stream");
+        response.setHeader(
+          "Content-Type",
+          MIME[path.split(".").at(-1)!] ?? "application/octet-stream",
+        );
         response.end(readFileSync(source));
       });
     },
@@ -59,8 +62,10 @@ function policy(): Plugin {
     transformIndexHtml: {
       order: "pre",
       handler(html, { server }) {
-        const dev = META_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-          .replace("connect-src 'self'", "connect-src 'self' ws:");
+        const dev = META_POLICY.replace(
+          "style-src 'self'",
+          "style-src 'self' 'unsafe-inline'",
+        ).replace("connect-src 'self'", "connect-src 'self' ws:");
         return html.replace("%CSP%", server ? dev : META_POLICY);
       },
     },
@@ -80,7 +85,10 @@ function offline(): Plugin {
           names.push(name);
           hash.update(name).update(file.type === "chunk" ? file.code : file.source);
         }
-        for (const entry of readdirSync(join(here, "public"), { recursive: true, withFileTypes: true })) {
+        for (const entry of readdirSync(join(here, "public"), {
+          recursive: true,
+          withFileTypes: true,
+        })) {
           if (!entry.isFile()) continue;
           const path = join(entry.parentPath, entry.name);
           names.push(path.slice(join(here, "public").length + 1));

@@ -69,7 +69,12 @@ describe("a bundle", () => {
     const bytes = readFileSync(SHIPPED);
     const name = Buffer.from("model.s8.onnx");
     let entry = bytes.indexOf("PK\x03\x04", 0, "latin1");
-    while (!bytes.subarray(entry + 30).subarray(0, name.length).equals(name)) {
+    while (
+      !bytes
+        .subarray(entry + 30)
+        .subarray(0, name.length)
+        .equals(name)
+    ) {
       entry = bytes.indexOf("PK\x03\x04", entry + 4, "latin1");
     }
     bytes[entry + 5000]! ^= 1;
@@ -80,7 +85,9 @@ describe("a bundle", () => {
 
   test("that was cut off", async () => {
     const bytes = readFileSync(SHIPPED);
-    expect(await refused(written("cut.onwrist", bytes.subarray(0, 1_000_000)))).toMatch(/truncated|cut|end|short/i);
+    expect(await refused(written("cut.onwrist", bytes.subarray(0, 1_000_000)))).toMatch(
+      /truncated|cut|end|short/i,
+    );
   });
 
   test("that is none", async () => {
@@ -103,7 +110,9 @@ describe("a bundle", () => {
 
   test("and a good one opens after that", async () => {
     await here.page.setInputFiles("#model-file", SHIPPED);
-    await here.page.waitForFunction(() => document.querySelector<HTMLElement>("#proof")!.dataset["state"] === "good");
+    await here.page.waitForFunction(
+      () => document.querySelector<HTMLElement>("#proof")!.dataset["state"] === "good",
+    );
     expect(await here.page.locator("#error").isHidden()).toBe(true);
   });
 });
@@ -143,7 +152,9 @@ describe("a recording", () => {
   });
 
   test("that is no text", async () => {
-    expect(await refused(written("noise.csv", Uint8Array.from([0x74, 0x2c, 0xff, 0xfe, 0x0a])))).toContain("not text");
+    expect(
+      await refused(written("noise.csv", Uint8Array.from([0x74, 0x2c, 0xff, 0xfe, 0x0a]))),
+    ).toContain("not text");
   });
 
   test("in another format", async () => {
@@ -184,10 +195,13 @@ describe("a browser", () => {
 
   test("without threads (no flag of Chromium takes them away: atomics do not validate)", async () => {
     const before: NonNullable<Parameters<typeof visit>[1]>["before"] = (context) =>
-      context.addInitScript(() => {
-        const real = WebAssembly.validate.bind(WebAssembly);
-        WebAssembly.validate = (bytes) => !Array.from(bytes as Uint8Array).includes(0xfe) && real(bytes);
-      }).then(() => undefined);
+      context
+        .addInitScript(() => {
+          const real = WebAssembly.validate.bind(WebAssembly);
+          WebAssembly.validate = (bytes) =>
+            !Array.from(bytes as Uint8Array).includes(0xfe) && real(bytes);
+        })
+        .then(() => undefined);
     expect(await told({ before })).toContain("has no threads (atomics)");
   });
 
@@ -196,7 +210,12 @@ describe("a browser", () => {
     await page.goto(server.origin);
     await proof(page);
     const worker = page.workers().find((each) => each.url().startsWith("blob:"))!;
-    await worker.evaluate(() => void setTimeout(() => { throw new Error("out of memory"); }, 0));
+    await worker.evaluate(
+      () =>
+        void setTimeout(() => {
+          throw new Error("out of memory");
+        }, 0),
+    );
     const message = await errorShown(page);
     expect(message).toContain("out of memory");
     expect(message).toContain("reload the page");
@@ -216,7 +235,8 @@ describe("Bluetooth", () => {
     await page.close();
     return words!;
   };
-  const refusing = (name: string) => `{ requestDevice: async () => { throw new DOMException("x", "${name}"); } }`;
+  const refusing = (name: string) =>
+    `{ requestDevice: async () => { throw new DOMException("x", "${name}"); } }`;
 
   test("that is not there, is off, was refused, or found nothing: each says what to do", async () => {
     expect(await asked("undefined")).toContain("use Chrome or Edge");

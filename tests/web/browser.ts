@@ -3,7 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import {
+  chromium,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type Page,
+} from "playwright-core";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 export const APP = join(ROOT, "examples/companion_web/dist");
@@ -31,7 +36,10 @@ export interface Visit {
 /** Chromium with a profile of its own, and the app open in it. */
 export async function visit(
   origin: string,
-  options: BrowserContextOptions & { args?: string[]; before?: (context: BrowserContext) => Promise<void> } = {},
+  options: BrowserContextOptions & {
+    args?: string[];
+    before?: (context: BrowserContext) => Promise<void>;
+  } = {},
 ): Promise<Visit> {
   if (!existsSync(CHROMIUM)) throw new Error(`no Chromium at ${CHROMIUM}: set CHROMIUM to one`);
   const { args = [], before, ...rest } = options;
@@ -65,18 +73,27 @@ export async function visit(
 /** Until the model is opened and proven, or refused; the words that say so. */
 export async function proof(page: Page): Promise<{ state: string; words: string }> {
   await page.waitForFunction(
-    () => ["good", "bad", "other"].includes(document.querySelector<HTMLElement>("#proof")!.dataset["state"]!),
+    () =>
+      ["good", "bad", "other"].includes(
+        document.querySelector<HTMLElement>("#proof")!.dataset["state"]!,
+      ),
     null,
     { timeout: 30_000 },
   );
   const element = page.locator("#proof");
-  return { state: (await element.getAttribute("data-state"))!, words: (await element.textContent())! };
+  return {
+    state: (await element.getAttribute("data-state"))!,
+    words: (await element.textContent())!,
+  };
 }
 
 export async function choose(page: Page, name: string): Promise<{ state: string; words: string }> {
   const before = await page.locator("#proof").textContent();
   await page.selectOption("#model", name);
-  await page.waitForFunction((words) => document.querySelector("#proof")!.textContent !== words, before);
+  await page.waitForFunction(
+    (words) => document.querySelector("#proof")!.textContent !== words,
+    before,
+  );
   return await proof(page);
 }
 

@@ -23,9 +23,9 @@ test.each(["wrist-himae-small", "wrist-himae", "day-lsm2", "body-fusion"])(
     const chosen = name === "wrist-himae-small" ? await proof(page) : await choose(page, name);
     expect(chosen.words).toContain("golden vectors reproduced in this browser");
     expect(chosen.state).toBe("good");
-    const rows = await page.locator("#golden tbody tr").evaluateAll((all) =>
-      all.map((row) => [...row.children].map((cell) => cell.textContent)),
-    );
+    const rows = await page
+      .locator("#golden tbody tr")
+      .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
     expect(rows.length).toBeGreaterThan(1);
     for (const [output, difference, allowed] of rows) {
       expect(Number(difference), output!).toBeLessThanOrEqual(Number(allowed));

@@ -19,7 +19,9 @@ afterAll(async () => {
 test("with the server gone it loads again, proves every bundle and predicts", async () => {
   const { page } = here;
   await proof(page);
-  await page.waitForFunction(() => document.querySelector("#offline")!.textContent!.includes("works offline"));
+  await page.waitForFunction(() =>
+    document.querySelector("#offline")!.textContent!.includes("works offline"),
+  );
   await server.stop();
   await here.context.setOffline(true);
   const before = server.seen.length;
@@ -41,7 +43,12 @@ test("it can be installed: a manifest with icons that are there, and a worker ov
   const manifest = (await page.evaluate(async () => {
     const link = document.querySelector<HTMLLinkElement>("link[rel=manifest]")!;
     return await (await fetch(link.href)).json();
-  })) as { name: string; start_url: string; display: string; icons: { src: string; sizes: string; purpose?: string }[] };
+  })) as {
+    name: string;
+    start_url: string;
+    display: string;
+    icons: { src: string; sizes: string; purpose?: string }[];
+  };
   expect(manifest).toMatchObject({ start_url: "/", display: "standalone" });
   const sizes = await page.evaluate(
     async (icons) =>
@@ -57,5 +64,7 @@ test("it can be installed: a manifest with icons that are there, and a worker ov
   );
   expect(sizes).toEqual(["192x192", "512x512", "512x512"]);
   expect(manifest.icons.some(({ purpose }) => purpose === "maskable")).toBe(true);
-  expect(await page.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toContain("/sw.js");
+  expect(await page.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toContain(
+    "/sw.js",
+  );
 });

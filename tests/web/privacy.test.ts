@@ -45,12 +45,20 @@ async function tryAll(other: string): Promise<Attempts> {
       setTimeout(() => done("nothing"), 1500);
     });
   const attempt = async (name: string, work: () => Promise<string> | string) => {
-    outcome[name] = await Promise.resolve().then(work).catch(() => "stopped");
+    outcome[name] = await Promise.resolve()
+      .then(work)
+      .catch(() => "stopped");
   };
   const inPage = typeof document !== "undefined";
   const all = [
-    attempt("fetch", () => fetch(`${other}/fetch`, { method: "POST", body: "secret", mode: "no-cors" }).then(() => "arrived")),
-    attempt("fetch keepalive", () => fetch(`${other}/keepalive`, { keepalive: true, mode: "no-cors" }).then(() => "arrived")),
+    attempt("fetch", () =>
+      fetch(`${other}/fetch`, { method: "POST", body: "secret", mode: "no-cors" }).then(
+        () => "arrived",
+      ),
+    ),
+    attempt("fetch keepalive", () =>
+      fetch(`${other}/keepalive`, { keepalive: true, mode: "no-cors" }).then(() => "arrived"),
+    ),
     attempt("WebSocket", () => settled(new WebSocket(`${socket}/socket`), "open")),
     attempt("EventSource", () => settled(new EventSource(`${other}/events`), "open")),
     attempt("import", () => import(/* @vite-ignore */ `${other}/module.js`).then(() => "arrived")),
@@ -66,7 +74,11 @@ async function tryAll(other: string): Promise<Attempts> {
     );
   }
   if (typeof WebTransport !== "undefined") {
-    all.push(attempt("WebTransport", () => new WebTransport(other.replace("http:", "https:")).ready.then(() => "arrived")));
+    all.push(
+      attempt("WebTransport", () =>
+        new WebTransport(other.replace("http:", "https:")).ready.then(() => "arrived"),
+      ),
+    );
   }
   if (inPage) {
     const added = <K extends keyof HTMLElementTagNameMap>(tag: K, properties: object) => {
@@ -78,13 +90,21 @@ async function tryAll(other: string): Promise<Attempts> {
       attempt("sendBeacon", () => (navigator.sendBeacon(`${other}/beacon`, "secret"), "nothing")),
       attempt("image", () => settled(added("img", { src: `${other}/image?secret` }), "load")),
       attempt("script", () => settled(added("script", { src: `${other}/script.js` }), "load")),
-      attempt("stylesheet", () => settled(added("link", { rel: "stylesheet", href: `${other}/style.css` }), "load")),
-      attempt("preload", () => settled(added("link", { rel: "preload", as: "image", href: `${other}/preload` }), "load")),
-      attempt("prefetch", () => settled(added("link", { rel: "prefetch", href: `${other}/prefetch` }), "load")),
+      attempt("stylesheet", () =>
+        settled(added("link", { rel: "stylesheet", href: `${other}/style.css` }), "load"),
+      ),
+      attempt("preload", () =>
+        settled(added("link", { rel: "preload", as: "image", href: `${other}/preload` }), "load"),
+      ),
+      attempt("prefetch", () =>
+        settled(added("link", { rel: "prefetch", href: `${other}/prefetch` }), "load"),
+      ),
       attempt("frame", () => (added("iframe", { src: `${other}/frame` }), "nothing")),
       attempt("object", () => (added("object", { data: `${other}/object` }), "nothing")),
       attempt("video", () => settled(added("video", { src: `${other}/video` }), "loadeddata")),
-      attempt("font", () => new FontFace("x", `url(${other}/font.woff2)`).load().then(() => "arrived")),
+      attempt("font", () =>
+        new FontFace("x", `url(${other}/font.woff2)`).load().then(() => "arrived"),
+      ),
       attempt("worker", () => settled(new Worker(`${other}/worker.js`), "message")),
       attempt("style", () => {
         document.body.style.backgroundImage = `url(${other}/background)`;
@@ -98,7 +118,17 @@ async function tryAll(other: string): Promise<Attempts> {
       }),
     );
   } else {
-    all.push(attempt("importScripts", () => ((self as unknown as { importScripts(url: string): void }).importScripts(`${other}/script.js`), "arrived")));
+    all.push(
+      attempt(
+        "importScripts",
+        () => (
+          (self as unknown as { importScripts(url: string): void }).importScripts(
+            `${other}/script.js`,
+          ),
+          "arrived"
+        ),
+      ),
+    );
   }
   await Promise.all(all);
   await new Promise((done) => setTimeout(done, 500));
@@ -170,16 +200,26 @@ test("a whole session with a dropped recording: the server sees GETs of its own 
 });
 
 test("the code names no other address, and never navigates", () => {
-  const known = ["https://web.dev/cross-origin-isolation-guide/", "https://rolldown.rs/in-depth/bundling-cjs"];
-  const scripts = readdirSync(APP, { recursive: true, encoding: "utf8" }).filter((name) => /\.m?js$/.test(name));
+  const known = [
+    "https://web.dev/cross-origin-isolation-guide/",
+    "https://rolldown.rs/in-depth/bundling-cjs",
+  ];
+  const scripts = readdirSync(APP, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /\.m?js$/.test(name),
+  );
   expect(scripts.length).toBeGreaterThanOrEqual(4);
   for (const script of scripts) {
     const text = readFileSync(join(APP, script), "utf8");
     const addresses = text.match(/\b(?:https?|wss?):\/\/[^"'`\s)]+/g) ?? [];
     // Only in messages: a guide that the engine's errors name.
-    expect(addresses.filter((each) => !known.some((one) => each.startsWith(one))), script).toEqual([]);
+    expect(
+      addresses.filter((each) => !known.some((one) => each.startsWith(one))),
+      script,
+    ).toEqual([]);
     if (script.startsWith("assets/index")) {
-      expect(text).not.toMatch(/location\s*=|location\.(?:assign|replace|href\s*=)|window\.open|RTCPeerConnection/);
+      expect(text).not.toMatch(
+        /location\s*=|location\.(?:assign|replace|href\s*=)|window\.open|RTCPeerConnection/,
+      );
     }
   }
 });
@@ -198,7 +238,10 @@ test("what the policy cannot stop is what the README says: navigation and WebRTC
       peer.close();
     }, `127.0.0.1:${port}`);
     const throughWebRtc = datagrams > 0;
-    await here.page.evaluate((other) => void (location.href = `${other}/gone?secret`), elsewhere.origin);
+    await here.page.evaluate(
+      (other) => void (location.href = `${other}/gone?secret`),
+      elsewhere.origin,
+    );
     await expect.poll(() => elsewhere.seen.length).toBeGreaterThan(0);
     const readme = readFileSync(join(APP, "../README.md"), "utf8");
     expect(readme).toContain("navigate");

@@ -31,7 +31,10 @@ export interface Row {
   end: number;
   date?: string;
   coverage: Record<string, number>;
-  sensors: Record<string, { coverage: number; used: boolean; weight: number | null; reason: string | null }>;
+  sensors: Record<
+    string,
+    { coverage: number; used: boolean; weight: number | null; reason: string | null }
+  >;
   tasks: Record<
     string,
     {

@@ -3,7 +3,17 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { APP, choose, playThrough, proof, report, ROOT, SHARED, visit, type Visit } from "./browser.ts";
+import {
+  APP,
+  choose,
+  playThrough,
+  proof,
+  report,
+  ROOT,
+  SHARED,
+  visit,
+  type Visit,
+} from "./browser.ts";
 import { predicted, python, WRITE_E4, type Row } from "./python.ts";
 import { serve, type Serving } from "./server.ts";
 
@@ -61,7 +71,11 @@ function expectSame(here: Row[], there: Row[], { close, loose }: Tolerance): voi
     expect(own.coverage).toEqual(row.coverage);
     for (const [sensor, state] of Object.entries(row.sensors)) {
       const { used, coverage, reason } = own.sensors[sensor]!;
-      expect({ used, coverage, reason }, sensor).toEqual({ used: state.used, coverage: state.coverage, reason: state.reason });
+      expect({ used, coverage, reason }, sensor).toEqual({
+        used: state.used,
+        coverage: state.coverage,
+        reason: state.reason,
+      });
     }
     for (const [task, result] of Object.entries(row.tasks)) {
       const mine = own.tasks[task]!;
@@ -73,7 +87,10 @@ function expectSame(here: Row[], there: Row[], { close, loose }: Tolerance): voi
       for (const [one, other] of [
         [mine.value, result.value],
         [mine.confidence, result.confidence],
-        ...Object.keys(result.probabilities ?? {}).map((x) => [mine.probabilities?.[x], result.probabilities?.[x]]),
+        ...Object.keys(result.probabilities ?? {}).map((x) => [
+          mine.probabilities?.[x],
+          result.probabilities?.[x],
+        ]),
       ]) {
         if (other === null || other === undefined) {
           expect(one ?? null, where).toBeNull();
@@ -88,7 +105,9 @@ function expectSame(here: Row[], there: Row[], { close, loose }: Tolerance): voi
     expect(own.imputed).toEqual(row.imputed);
     for (const [channel, mean] of Object.entries(row.means ?? {})) {
       expect(own.means![channel]!.observed).toBeCloseTo(mean.observed!, 3);
-      expect(Math.abs(own.means![channel]!.with_imputed! - mean.with_imputed!)).toBeLessThanOrEqual(close["imputed"]!);
+      expect(Math.abs(own.means![channel]!.with_imputed! - mean.with_imputed!)).toBeLessThanOrEqual(
+        close["imputed"]!,
+      );
     }
   });
   expect(numbers).toBeGreaterThan(2);
@@ -103,7 +122,8 @@ async function opened(selector: "#files" | "#folder", paths: string | string[]):
   const before = await here.page.locator("#recorded").getAttribute("data-count");
   await here.page.setInputFiles(selector, paths);
   await here.page.waitForFunction(
-    (count) => document.querySelector<HTMLElement>("#recorded")!.dataset["count"] !== (count ?? undefined),
+    (count) =>
+      document.querySelector<HTMLElement>("#recorded")!.dataset["count"] !== (count ?? undefined),
     before,
   );
 }
@@ -131,7 +151,11 @@ describe("wrist-himae-small", () => {
 
   test("on a CSV table with gaps, at any speed and in any pauses", async () => {
     const { page } = here;
-    const there = predicted(join(RECORDINGS, "simulated-wrist.csv"), "--bundle", "wrist-himae-small");
+    const there = predicted(
+      join(RECORDINGS, "simulated-wrist.csv"),
+      "--bundle",
+      "wrist-himae-small",
+    );
     await page.click("#simulated");
     await page.locator("#play:enabled").waitFor();
     await page.selectOption("#speed", "16");
@@ -141,7 +165,10 @@ describe("wrist-himae-small", () => {
     await page.waitForFunction(() => document.querySelector("#play")!.textContent === "Play");
     const shown = await page.locator("#log tbody tr").count();
     await page.click("#step");
-    await page.waitForFunction((count) => document.querySelectorAll("#log tbody tr").length > count, shown);
+    await page.waitForFunction(
+      (count) => document.querySelectorAll("#log tbody tr").length > count,
+      shown,
+    );
     await playThrough(page);
     const found = await report<Report>(page);
     expect(found.simulated).toBe(true);
@@ -152,7 +179,13 @@ describe("wrist-himae-small", () => {
   test("the CSV that it gives is that of onwrist predict --csv", async () => {
     const { page } = here;
     const out = join(folder, "there.csv");
-    predicted(join(RECORDINGS, "simulated-wrist.csv"), "--bundle", "wrist-himae-small", "--csv", out);
+    predicted(
+      join(RECORDINGS, "simulated-wrist.csv"),
+      "--bundle",
+      "wrist-himae-small",
+      "--csv",
+      out,
+    );
     await page.click("#simulated");
     await playThrough(page);
     const [file] = await Promise.all([page.waitForEvent("download"), page.click("#csv")]);
@@ -169,7 +202,9 @@ describe("wrist-himae-small", () => {
     const { predictions } = await report<Report>(page);
     const apart = predictions.slice(1).map((row, k) => row.start - predictions[k]!.start);
     expect(new Set(apart.map((x) => x.toFixed(2)))).toEqual(new Set(["1.28"]));
-    expect(await page.locator("#latency").textContent()).toMatch(/Computed in [\d.]+ ms, p50 [\d.]+ ms over \d+ windows/);
+    expect(await page.locator("#latency").textContent()).toMatch(
+      /Computed in [\d.]+ ms, p50 [\d.]+ ms over \d+ windows/,
+    );
   });
 });
 

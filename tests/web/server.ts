@@ -58,7 +58,11 @@ export async function serve(folder: string | null, { headers = true } = {}): Pro
             return;
           }
           const type = TYPES[extname(path)] ?? "application/octet-stream";
-          response.writeHead(200, { "Content-Type": type, "Cache-Control": "no-cache", ...(headers ? HEADERS : {}) });
+          response.writeHead(200, {
+            "Content-Type": type,
+            "Cache-Control": "no-cache",
+            ...(headers ? HEADERS : {}),
+          });
           createReadStream(path).pipe(response);
         });
       });

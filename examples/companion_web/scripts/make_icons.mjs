@@ -10,7 +10,14 @@ import { deflateSync, crc32 } from "node:zlib";
 
 const BACK = [0, 85, 140];
 const LINE = [255, 255, 255];
-const POINTS = [[0.16, 0.54], [0.34, 0.54], [0.44, 0.26], [0.56, 0.76], [0.66, 0.54], [0.84, 0.54]];
+const POINTS = [
+  [0.16, 0.54],
+  [0.34, 0.54],
+  [0.44, 0.26],
+  [0.56, 0.76],
+  [0.66, 0.54],
+  [0.84, 0.54],
+];
 const WIDTH = 0.07;
 const CORNER = 0.22;
 
@@ -33,7 +40,7 @@ function png(size, { maskable = false } = {}) {
     for (let column = 0; column < size; column++) {
       const [x, y] = [(column + 0.5) / size, (row + 0.5) / size];
       const drawn = distance([(x - 0.5) / scale + 0.5, (y - 0.5) / scale + 0.5]) * scale;
-      const ink = Math.min(1, Math.max(0, (WIDTH * scale / 2 - drawn) / edge + 0.5));
+      const ink = Math.min(1, Math.max(0, ((WIDTH * scale) / 2 - drawn) / edge + 0.5));
       const [dx, dy] = [Math.abs(x - 0.5) - 0.5 + CORNER, Math.abs(y - 0.5) - 0.5 + CORNER];
       const outside = Math.hypot(Math.max(dx, 0), Math.max(dy, 0)) - CORNER;
       const alpha = maskable ? 1 : Math.min(1, Math.max(0, 0.5 - outside / edge));
@@ -47,7 +54,12 @@ function png(size, { maskable = false } = {}) {
   head.writeUInt32BE(size, 4);
   head.set([8, 6, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk("IHDR", head), chunk("IDAT", deflateSync(rows, { level: 9 })), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    signature,
+    chunk("IHDR", head),
+    chunk("IDAT", deflateSync(rows, { level: 9 })),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 function chunk(kind, data) {

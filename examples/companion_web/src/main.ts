@@ -12,10 +12,18 @@ import { LogView } from "./page/log_view";
 import { showNoProof, showProof } from "./page/proof_view";
 import { SignalsView } from "./page/signals_view";
 import { TasksView } from "./page/tasks_view";
-import { clock } from "./page/words";
+import { clock, inWords, rateInWords } from "./page/words";
 import { startWorker } from "./page/worker";
 import { registerOffline } from "./page/offline";
-import type { BundleFacts, Engine, Mode, Predicted, RecordingFacts, Reply, Status } from "./protocol";
+import type {
+  BundleFacts,
+  Engine,
+  Mode,
+  Predicted,
+  RecordingFacts,
+  Reply,
+  Status,
+} from "./protocol";
 import type { NamedFile } from "./readers/recording";
 import { DEFAULT, SHIPPED, simulatedFor } from "./shipped";
 
@@ -43,7 +51,8 @@ let wantsLive = false;
 
 const ask = startWorker(take, (message) => {
   showError(message);
-  for (const button of document.querySelectorAll<HTMLButtonElement>("#controls button")) button.disabled = true;
+  for (const button of document.querySelectorAll<HTMLButtonElement>("#controls button"))
+    button.disabled = true;
 });
 
 function take(reply: Reply): void {
@@ -83,10 +92,13 @@ function showBundle(facts: BundleFacts): void {
   const { manifest } = facts;
   const ofDays = manifest.tokens !== null;
   for (const id of ["signals", "history", "now"]) byId(id).hidden = ofDays;
-  for (const id of ["play", "step", "speed-field", "mode-field", "progress"]) byId(id).hidden = ofDays;
+  for (const id of ["play", "step", "speed-field", "mode-field", "progress"])
+    byId(id).hidden = ofDays;
   for (const id of ["offset-field", "days"]) byId(id).hidden = !ofDays;
   mode.options[1]!.disabled = !facts.steps;
   if (!facts.steps) mode.value = "window";
+  setText(byId("play-title"), ofDays ? "Settings" : "Play");
+  setText(byId("restart"), ofDays ? "Predict again" : "Restart");
   tasks.show(manifest);
   log.show(manifest, 0);
   if (ofDays) days.show(manifest);
@@ -99,7 +111,12 @@ function showBundle(facts: BundleFacts): void {
 
 function openShipped(name: string): void {
   hideError();
-  ask({ kind: "bundle", name, url: `${base}bundles/${name}.onwrist`, engine: engine.value as Engine });
+  ask({
+    kind: "bundle",
+    name,
+    url: `${base}bundles/${name}.onwrist`,
+    engine: engine.value as Engine,
+  });
 }
 
 function openBundleFile(file: File): void {
@@ -130,10 +147,14 @@ function openFiles(files: NamedFile[]): void {
 function showRecording(facts: RecordingFacts): void {
   recording = facts;
   const length = clock(facts.end - facts.start);
-  const channels = facts.used.map((name) => `${name} ${Number(facts.signals[name]!.rate.toPrecision(4))} Hz`);
+  const sensors = new Map<string, string>();
+  for (const { name, sensor } of bundle?.manifest.channels ?? []) {
+    const signal = facts.signals[name];
+    if (signal) sensors.set(sensor, `${inWords(sensor)} ${rateInWords(signal.rate)}`);
+  }
   const origin = facts.name.startsWith("simulated-") && simulated ? " (simulated, of nobody)" : "";
   const recorded = byId("recorded");
-  setText(recorded, `${facts.name}${origin}: ${length}, ${channels.join(", ")}.`);
+  setText(recorded, `${facts.name}${origin}: ${length}, ${[...sensors.values()].join(", ")}.`);
   recorded.dataset.count = String(Number(recorded.dataset.count ?? 0) + 1);
   showNotes(facts.notes);
   if (bundle && bundle.manifest.tokens === null) signals.show(bundle.manifest, facts);
@@ -204,9 +225,11 @@ function clear(): void {
   enable();
 }
 
+/** Playing is possible as soon as the worker tells how its stream stands. */
 function enable(): void {
-  play.disabled = byId<HTMLButtonElement>("step").disabled = !recording;
+  play.disabled = byId<HTMLButtonElement>("step").disabled = true;
   byId<HTMLButtonElement>("restart").disabled = !recording;
+  delete byId("controls").dataset.finished;
 }
 
 // Predictions
@@ -236,7 +259,8 @@ function showDays(found: Predicted[], zero: number): void {
 }
 
 byId("csv").addEventListener("click", () => {
-  if (bundle) download(`${fileStem()}.csv`, "text/csv", asCsv(predictions, bundle.manifest, midnight));
+  if (bundle)
+    download(`${fileStem()}.csv`, "text/csv", asCsv(predictions, bundle.manifest, midnight));
 });
 byId("json").addEventListener("click", () => {
   if (!bundle) return;
@@ -314,7 +338,9 @@ function showBusy(what: string | null): void {
 }
 
 window.addEventListener("unhandledrejection", (event) => showFailure(event.reason));
-window.addEventListener("error", (event) => showError(`This page failed (${event.message}): reload it.`));
+window.addEventListener("error", (event) =>
+  showError(`This page failed (${event.message}): reload it.`),
+);
 
 // The beginning
 

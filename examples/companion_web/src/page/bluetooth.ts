@@ -14,7 +14,9 @@ interface Server {
   readonly connected: boolean;
   connect(): Promise<Server>;
   disconnect(): void;
-  getPrimaryService(name: string): Promise<{ getCharacteristic(name: string): Promise<Characteristic> }>;
+  getPrimaryService(
+    name: string,
+  ): Promise<{ getCharacteristic(name: string): Promise<Characteristic> }>;
 }
 interface Device extends EventTarget {
   readonly name?: string;

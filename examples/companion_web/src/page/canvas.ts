@@ -82,7 +82,13 @@ export function shade(pen: Pen, gaps: [number, number][], x: Scale, words = true
   }
 }
 
-export function label(pen: Pen, text: string, x: number, y: number, align: CanvasTextAlign = "left"): void {
+export function label(
+  pen: Pen,
+  text: string,
+  x: number,
+  y: number,
+  align: CanvasTextAlign = "left",
+): void {
   const { context } = pen;
   context.textAlign = align;
   const width = context.measureText(text).width;

@@ -32,7 +32,12 @@ export class DaysView {
     });
     byId("day-charts").replaceChildren(
       ...manifest.channels.map((channel, row) =>
-        element("div", { className: "panel" }, element("h3", {}, `${inWords(channel.name)} (${channel.unit})`), this.canvases[row]!),
+        element(
+          "div",
+          { className: "panel" },
+          element("h3", {}, `${inWords(channel.name)} (${channel.unit})`),
+          this.canvases[row]!,
+        ),
       ),
     );
   }
@@ -80,7 +85,12 @@ export class DaysView {
     const values = imputed.values.subarray(row * samples, (row + 1) * samples);
     const observed = imputed.observed.subarray(row * samples, (row + 1) * samples);
     const runs = runsOf(observed);
-    shade(pen, runs.filter((run) => !run.observed).map(({ begin, end }) => [begin, end]), x, false);
+    shade(
+      pen,
+      runs.filter((run) => !run.observed).map(({ begin, end }) => [begin, end]),
+      x,
+      false,
+    );
     let [low, high] = [Infinity, -Infinity];
     for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
     const y = scaleOf(low, high, pen.height - 20, 16);
@@ -99,7 +109,8 @@ export class DaysView {
     pen.context.setLineDash([]);
     label(pen, high.toFixed(0), 4, 13);
     label(pen, low.toFixed(0), 4, pen.height - 16);
-    for (const hour of [6, 12, 18]) label(pen, `${hour}:00`, x((hour / 24) * samples), pen.height - 3, "center");
+    for (const hour of [6, 12, 18])
+      label(pen, `${hour}:00`, x((hour / 24) * samples), pen.height - 3, "center");
   }
 }
 

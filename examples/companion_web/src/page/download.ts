@@ -39,15 +39,28 @@ export function asCsv(all: readonly Predicted[], manifest: Manifest, midnight: n
   const sensors = [...new Set(manifest.channels.map(({ sensor }) => sensor))];
   const days = manifest.tokens !== null;
   const mean = manifest.tokens?.interpolated ?? null;
-  const header = [...(days ? ["date"] : ["start", "end"]), ...names.map((name) => `coverage_${name}`)];
+  const header = [
+    ...(days ? ["date"] : ["start", "end"]),
+    ...names.map((name) => `coverage_${name}`),
+  ];
   if (days && mean !== null) {
-    header.push(...names.map((name) => `imputed_${name}`), `${mean}_observed_mean`, `${mean}_with_imputed_mean`);
+    header.push(
+      ...names.map((name) => `imputed_${name}`),
+      `${mean}_observed_mean`,
+      `${mean}_with_imputed_mean`,
+    );
   }
   const states = !days && manifest.availability !== null;
-  if (states) header.push(...sensors.flatMap((x) => [`used_${x}`, `weight_${x}`, `unused_reason_${x}`]));
+  if (states)
+    header.push(...sensors.flatMap((x) => [`used_${x}`, `weight_${x}`, `unused_reason_${x}`]));
   for (const task of manifest.tasks) {
-    const own = task.kind === "regression" ? ["value"] : ["label", ...task.labels.map((x) => `probability_${x}`)];
-    header.push(...[...own, "confidence", "abstained", "reason"].map((column) => `${task.name}_${column}`));
+    const own =
+      task.kind === "regression"
+        ? ["value"]
+        : ["label", ...task.labels.map((x) => `probability_${x}`)];
+    header.push(
+      ...[...own, "confidence", "abstained", "reason"].map((column) => `${task.name}_${column}`),
+    );
   }
   const rows = all.map(({ prediction }) => {
     const shares = names.map((name) => prediction.coverage[name]);

@@ -21,7 +21,14 @@ export class LogView {
     const titles = manifest.tasks.map((task) => column(titleOf(task)));
     const first = column(manifest.tokens === null ? "time" : "date", true);
     this.head.replaceChildren(
-      element("tr", {}, first, ...titles, column("computed in, ms", true), column("abstained, or without")),
+      element(
+        "tr",
+        {},
+        first,
+        ...titles,
+        column("computed in, ms", true),
+        column("abstained, or without"),
+      ),
     );
     this.clear();
   }
@@ -49,13 +56,19 @@ export class LogView {
     setText(byId("count"), all ? `${all} predictions${shown}` : "no prediction yet");
   }
 
-  private row({ prediction, milliseconds }: Predicted, manifest: Manifest, midnight: number): HTMLElement {
+  private row(
+    { prediction, milliseconds }: Predicted,
+    manifest: Manifest,
+    midnight: number,
+  ): HTMLElement {
     const start = prediction.start ?? 0;
-    const time = manifest.tokens === null ? clock(start - this.origin) : dateOf(prediction, midnight);
+    const time =
+      manifest.tokens === null ? clock(start - this.origin) : dateOf(prediction, midnight);
     const answers = manifest.tasks.map((task) => {
       const result = prediction.tasks[task.name]!;
-      const sure = result.abstained || result.confidence === null ? "" : ` ${percent(result.confidence)}`;
-      return element("td", {}, answer(result) + sure);
+      const sure =
+        result.abstained || result.confidence === null ? "" : ` ${percent(result.confidence)}`;
+      return element("td", { className: "answer" }, answer(result) + sure);
     });
     const why = [reasons(prediction, manifest), unused(prediction)].filter(Boolean).join("; ");
     const taken = milliseconds === null ? "" : milliseconds.toFixed(1);

@@ -5,7 +5,10 @@ export function registerOffline(): void {
   const told = byId("offline");
   if (import.meta.env.DEV) return;
   if (!("serviceWorker" in navigator)) {
-    setText(told, "This browser does not keep the page for offline use (it needs https or localhost).");
+    setText(
+      told,
+      "This browser does not keep the page for offline use (it needs https or localhost).",
+    );
     return;
   }
   navigator.serviceWorker
@@ -14,7 +17,8 @@ export function registerOffline(): void {
       const fresh = registration.installing;
       fresh?.addEventListener("statechange", () => {
         // What was kept before, if anything, still works.
-        if (fresh.state === "redundant") setText(told, "Not kept for offline use: a file did not load. Reload to try again.");
+        if (fresh.state === "redundant")
+          setText(told, "Not kept for offline use: a file did not load. Reload to try again.");
       });
       await navigator.serviceWorker.ready;
     })

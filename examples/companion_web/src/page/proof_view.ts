@@ -23,10 +23,14 @@ export function showProof(facts: BundleFacts): void {
     ["Licence", manifest.licence],
     ["Hash (SHA-256)", hash],
     ["Computed by", engine],
-    ["Takes", manifest.channels.map((channel) => `${inWords(channel.name)} (${channel.unit})`).join(", ")],
+    [
+      "Takes",
+      manifest.channels.map((channel) => `${inWords(channel.name)} (${channel.unit})`).join(", "),
+    ],
     ["Window", `${manifest.samples} points at ${Number(manifest.rate.toPrecision(4))} Hz`],
   ];
-  if (bytes) rows.push(["Opened and proven", `${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`]);
+  if (bytes)
+    rows.push(["Opened and proven", `${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`]);
   byId("facts").replaceChildren(
     ...rows.flatMap(([term, text]) => [element("dt", {}, term), element("dd", {}, text)]),
   );

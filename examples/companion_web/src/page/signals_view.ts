@@ -39,7 +39,13 @@ export class SignalsView {
       if (!panel) {
         const canvas = element("canvas");
         canvas.setAttribute("role", "img");
-        panel = { sensor: channel.sensor, unit: channel.unit, channels: [], canvas, state: element("span", { className: "quiet" }) };
+        panel = {
+          sensor: channel.sensor,
+          unit: channel.unit,
+          channels: [],
+          canvas,
+          state: element("span", { className: "quiet" }),
+        };
         groups.set(key, panel);
       }
       panel.channels.push(channel.name);
@@ -48,6 +54,12 @@ export class SignalsView {
     byId("sensors").replaceChildren(
       ...this.panels.map((panel) => {
         const title = element("h3", {}, `${inWords(panel.sensor)} (${panel.unit})`);
+        if (panel.channels.length > 1) {
+          panel.channels.forEach((name, k) => {
+            const axis = inWords(name.replace(`${panel.sensor}_`, ""));
+            title.append(" ", element("span", { className: `line-${(k % 6) + 1}` }, axis));
+          });
+        }
         const heading = element("div", { className: "heading" }, title, panel.state);
         if (this.panels.length > 4) panel.canvas.classList.add("small");
         return element("div", { className: "panel" }, heading, panel.canvas);
@@ -107,7 +119,9 @@ export class SignalsView {
   private words(panel: Panel, facts: RecordingFacts): string {
     if (!panel.channels.some((name) => facts.used.includes(name))) return "not in this recording";
     if (!this.status || this.status.position <= facts.start) return "not played yet";
-    const shares = panel.channels.map((name) => this.status!.coverage[name]).filter((x) => x !== undefined);
+    const shares = panel.channels
+      .map((name) => this.status!.coverage[name])
+      .filter((x) => x !== undefined);
     const ages = panel.channels.map((name) => this.status!.staleness[name] ?? Infinity);
     const age = Math.min(...ages);
     const least = shares.length ? `${covered(Math.min(...shares))} of the last window covered` : "";
@@ -121,7 +135,11 @@ function rangeOf(signals: (Signal | undefined)[], begin: number, end: number): [
   let [low, high] = [Infinity, -Infinity];
   for (const signal of signals) {
     if (!signal) continue;
-    for (let k = firstAfter(signal.times, begin); k < signal.times.length && signal.times[k]! <= end; k++) {
+    for (
+      let k = firstAfter(signal.times, begin);
+      k < signal.times.length && signal.times[k]! <= end;
+      k++
+    ) {
       const value = signal.values[k]!;
       if (value < low) low = value;
       if (value > high) high = value;

@@ -36,11 +36,26 @@ export class TasksView {
       meter.setAttribute("aria-label", `Confidence of ${inWords(task.name)}`);
       const value = element("p", { className: "value" });
       const confidence = element("p", { className: "quiet" });
-      return { task, canvas, meter, value, confidence, reason: element("p", { className: "reason" }) };
+      return {
+        task,
+        canvas,
+        meter,
+        value,
+        confidence,
+        reason: element("p", { className: "reason" }),
+      };
     });
     byId("cards").replaceChildren(
       ...this.cards.map(({ task, value, confidence, meter, reason }) =>
-        element("div", { className: "card", id: `card-${task.name}` }, element("h3", {}, inWords(task.name)), value, meter, confidence, reason),
+        element(
+          "div",
+          { className: "card", id: `card-${task.name}` },
+          element("h3", {}, inWords(task.name)),
+          value,
+          meter,
+          confidence,
+          reason,
+        ),
       ),
     );
     byId("charts").replaceChildren(
@@ -98,7 +113,7 @@ export class TasksView {
       if (value === null) return cross(pen, middle);
       dot(pen, middle, y(value), result.confidence ?? 1);
       if (task.labels.length > 2 && middle - labelled > 2 * LABELLED) {
-        label(pen, String(result.label), middle, y(value) - 6, "center");
+        label(pen, String(result.label), middle, Math.max(14, y(value) - 10), "center");
         labelled = middle;
       }
     });
@@ -112,7 +127,9 @@ export class TasksView {
 function titleOf(task: Task): string {
   const name = inWords(task.name);
   if (task.kind === "regression") return `${name} (${task.unit})`;
-  return task.labels.length === 2 ? `${name}: probability of ${task.labels[1]}` : `${name}: confidence`;
+  return task.labels.length === 2
+    ? `${name}: probability of ${task.labels[1]}`
+    : `${name}: confidence`;
 }
 
 /** Of two labels the probability of the second says it all; of more, how sure the answer is. */
@@ -139,7 +156,10 @@ function fill(card: Card, result: TaskResult | undefined): void {
   setText(card.value, result.abstained ? "abstained" : answer(result) + unit);
   const confidence = result.confidence;
   card.meter.value = confidence ?? 0;
-  setText(card.confidence, confidence === null ? "nothing was computed" : `confidence ${percent(confidence)}`);
+  setText(
+    card.confidence,
+    confidence === null ? "nothing was computed" : `confidence ${percent(confidence)}`,
+  );
   setText(card.reason, result.reason ?? "");
 }
 

@@ -9,8 +9,17 @@ export function inWords(name: string): string {
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.trunc(seconds));
   const two = (x: number) => String(x).padStart(2, "0");
-  const [hours, minutes, second] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [hours, minutes, second] = [
+    Math.floor(whole / 3600),
+    Math.floor(whole / 60) % 60,
+    whole % 60,
+  ];
   return hours ? `${hours}:${two(minutes)}:${two(second)}` : `${minutes}:${two(second)}`;
+}
+
+/** 64 as "64 Hz"; what comes less than once in ten seconds by its period. */
+export function rateInWords(hertz: number): string {
+  return hertz < 0.1 ? `every ${Math.round(1 / hertz)} s` : `${Number(hertz.toPrecision(4))} Hz`;
 }
 
 export function percent(share: number): string {

@@ -74,7 +74,10 @@ export function findColumns(where: string, headers: readonly string[]): Map<stri
 /** The plain name in a header, and the unit in its brackets if there is one. */
 function split(header: string): [string, string | undefined] {
   const match = /^\s*([^]*?)\s*(?:\[\s*([^]*?)\s*\])?\s*$/.exec(header)!;
-  const name = match[1]!.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
+  const name = match[1]!
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "");
   const unit = match[2]?.toLowerCase().replaceAll(" ", "").replaceAll("µ", "u");
   return [name, unit || undefined];
 }

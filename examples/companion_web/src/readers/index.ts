@@ -41,7 +41,10 @@ export async function readRecording(files: readonly NamedFile[]): Promise<Record
   if (tables.length > 1) {
     throw new AppError(`${tables.length} tables at once: open one recording at a time`);
   }
-  const names = files.slice(0, 3).map(({ path }) => path).join(", ");
+  const names = files
+    .slice(0, 3)
+    .map(({ path }) => path)
+    .join(", ");
   throw new AppError(`${names}: no recording in a known format: ${FORMATS}`);
 }
 

@@ -79,7 +79,8 @@ class Table {
     this.separator = [",", ";", "\t"].reduce((best, x) => (count(x) > count(best) ? x : best));
     const headers = this.cells(record);
     const repeated = headers.find((header, k) => headers.indexOf(header) !== k);
-    if (repeated !== undefined) throw new AppError(`${this.where}: two columns are called '${repeated}'`);
+    if (repeated !== undefined)
+      throw new AppError(`${this.where}: two columns are called '${repeated}'`);
     this.width = headers.length;
     const found = findColumns(this.where, headers);
     this.time = found.get("time")!;
@@ -112,7 +113,8 @@ class Table {
     for (const [channel, rows] of this.channels) {
       const cell = cells[rows.column.index];
       if (rows.words !== undefined || cell === undefined || BLANK.has(cell.trim())) continue;
-      const value = numberOf(cell) ?? (/^[+-]?inf(inity)?$/i.test(cell.trim()) ? Infinity : undefined);
+      const value =
+        numberOf(cell) ?? (/^[+-]?inf(inity)?$/i.test(cell.trim()) ? Infinity : undefined);
       if (value === undefined) {
         if (rows.column.known) {
           throw this.error(`'${cell.slice(0, 60)}' where a number of ${channel} belongs`);
@@ -151,7 +153,8 @@ class Table {
 
   recording(name: string): Recording {
     if (this.open) throw this.error("a quote that does not end");
-    if (!this.time || !this.rows) throw new AppError(`${this.where}: no rows; a header and samples must be there`);
+    if (!this.time || !this.rows)
+      throw new AppError(`${this.where}: no rows; a header and samples must be there`);
     const signals: Record<string, Signal> = {};
     const notes: string[] = [];
     for (const [channel, rows] of this.channels) {
@@ -179,14 +182,15 @@ class Table {
       const order = Array.from(times.keys()).sort((a, b) => times[a]! - times[b]! || a - b);
       // Steps back among the rows once they are in the order of time.
       back = order.reduce((sum, row, k) => sum + Number(k > 0 && row < order[k - 1]!), 0);
-      [times, values, lines] = [times, values, lines].map((x) => Float64Array.from(order, (k) => x[k]!)) as [
-        Float64Array, Float64Array, Float64Array,
-      ];
+      [times, values, lines] = [times, values, lines].map((x) =>
+        Float64Array.from(order, (k) => x[k]!),
+      ) as [Float64Array, Float64Array, Float64Array];
       this.refuseClash(channel, times, values, lines);
       const once = Array.from(times.keys()).filter((k) => k === 0 || times[k] !== times[k - 1]);
       again = times.length - once.length;
       [times, values] = [times, values].map((x) => Float64Array.from(once, (k) => x[k]!)) as [
-        Float64Array, Float64Array,
+        Float64Array,
+        Float64Array,
       ];
       notes.push(
         `${channel}: rows out of time order were sorted (${back} steps back), repeated ones ` +

@@ -16,7 +16,9 @@ export function isoSeconds(cell: string): number | undefined {
     date.getUTCFullYear() === y &&
     date.getUTCMonth() === mo - 1 &&
     date.getUTCDate() === d &&
-    h < 24 && mi < 60 && s < 60;
+    h < 24 &&
+    mi < 60 &&
+    s < 60;
   if (!valid) return undefined;
   const micro = Number(part.padEnd(6, "0").slice(0, 6));
   let offset = 0;

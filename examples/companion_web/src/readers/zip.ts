@@ -17,7 +17,8 @@ export async function csvMembers(where: string, zip: Blob): Promise<NamedFile[]>
   const entries = tail.getUint16(end + 10, true);
   const size = tail.getUint32(end + 12, true);
   const offset = tail.getUint32(end + 16, true);
-  if (size > LARGEST_DIRECTORY || offset + size > zip.size) throw broken("its directory is damaged");
+  if (size > LARGEST_DIRECTORY || offset + size > zip.size)
+    throw broken("its directory is damaged");
   const directory = await viewOf(zip.slice(offset, offset + size));
   const found = new Map<string, NamedFile>();
   let at = 0;

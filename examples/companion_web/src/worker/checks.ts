@@ -39,7 +39,9 @@ export function checkRecording(
     }
   }
   if (!used.length) {
-    throw new AppError(`${recording.name}: no samples of ${known.join(", ")}: every one is missing`);
+    throw new AppError(
+      `${recording.name}: no samples of ${known.join(", ")}: every one is missing`,
+    );
   }
   const span = endOf(recording) - startOf(recording);
   if (span > LONGEST) {

@@ -45,7 +45,8 @@ export class LiveDay {
     try {
       const values = Float32Array.from(this.values.done());
       const signals = { heart_rate: { times: this.times.done(), values, rate: 1 } };
-      const midnight = new Date().setHours(0, 0, 0, 0) / 1000;
+      // Local midnights lie this far behind those of UTC, on which the clock counts.
+      const midnight = 60 * new Date().getTimezoneOffset();
       const predictions = await predictDays(this.model, signals, midnight);
       this.post({ kind: "days", predictions, midnight, live: true });
     } finally {

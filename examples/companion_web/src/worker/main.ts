@@ -72,7 +72,8 @@ async function handle(request: Request): Promise<void> {
       return await begin();
     case "live":
       live = request.on && model?.manifest.tokens ? new LiveDay(model, post) : null;
-      if (request.on && !live) throw new AppError("beats per minute are for a model of days: choose day-lsm2");
+      if (request.on && !live)
+        throw new AppError("beats per minute are for a model of days: choose day-lsm2");
       return;
   }
 }
@@ -89,18 +90,36 @@ async function takeBundle(request: Request & { kind: "bundle" }): Promise<void> 
     const { manifest, hash, engine } = service;
     const steps = manifest.step !== null;
     const name = request.name;
-    facts = { name, hash, bytes: 0, manifest, engine, verification: null, seconds: seconds(), steps };
+    facts = {
+      name,
+      hash,
+      bytes: 0,
+      manifest,
+      engine,
+      verification: null,
+      seconds: seconds(),
+      steps,
+    };
   } else {
     const blob = "file" in request ? request.file : await fetched(request.url);
-    const bundle = "file" in request ? await readBundle(blob) : await openBundle(new Uint8Array(await blob.arrayBuffer()));
+    const bundle =
+      "file" in request
+        ? await readBundle(blob)
+        : await openBundle(new Uint8Array(await blob.arrayBuffer()));
     const loaded = await loadModel(bundle, openSession, { prove: false });
     const verification = await proven(loaded);
     model = loaded;
     const { manifest, hash } = bundle;
     const steps = manifest.step !== null;
     facts = {
-      name: request.name, hash, bytes: blob.size, manifest, engine: ENGINE, verification,
-      seconds: seconds(), steps,
+      name: request.name,
+      hash,
+      bytes: blob.size,
+      manifest,
+      engine: ENGINE,
+      verification,
+      seconds: seconds(),
+      steps,
     };
   }
   post({ kind: "bundle", facts });

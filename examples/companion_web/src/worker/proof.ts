@@ -7,7 +7,10 @@ export async function proven(model: Model): Promise<Verification> {
   if (verification.passed) return verification;
   const off = Object.entries(verification.outputs)
     .filter(([output, difference]) => !(difference <= (verification.tolerance[output] ?? 0)))
-    .map(([output, difference]) => `${output} by ${difference}, allowed ${verification.tolerance[output]}`);
+    .map(
+      ([output, difference]) =>
+        `${output} by ${difference}, allowed ${verification.tolerance[output]}`,
+    );
   throw new ParityError(
     `${model.manifest.name}: this browser does not give the golden numbers (${off.join("; ")}): ` +
       "use another browser, and report its name and version",
@@ -25,7 +28,8 @@ export async function fetched(url: string): Promise<Blob> {
       `${nameOf(url)} is neither kept on this device nor reachable: connect once, reload, and try again`,
     );
   }
-  if (!response.ok) throw new AppError(`${nameOf(url)}: the server answers ${response.status}; reload the page`);
+  if (!response.ok)
+    throw new AppError(`${nameOf(url)}: the server answers ${response.status}; reload the page`);
   return await response.blob();
 }
 

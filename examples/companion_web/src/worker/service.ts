@@ -25,25 +25,26 @@ interface Described {
   manifest: Manifest;
 }
 
-const AHEAD = "the local service (onwrist serve)";
+const STATE_EVERY = 100; // milliseconds
+const SERVICE = "the local service (onwrist serve)";
 
 export async function openService(name: string): Promise<ServiceModel> {
   let response: Response;
   try {
     response = await fetch(new URL(`/v1/models/${encodeURIComponent(name)}`, self.location.origin));
   } catch {
-    throw new AppError(`${AHEAD} does not answer: start it, or choose WebAssembly`);
+    throw new AppError(`${SERVICE} does not answer: start it, or choose WebAssembly`);
   }
   const body = (await response.json().catch(() => ({}))) as Partial<Described> & { error?: string };
   if (!response.ok || !body.manifest) {
-    throw new AppError(`${AHEAD}: ${body.error ?? `it answers ${response.status}`}`);
+    throw new AppError(`${SERVICE}: ${body.error ?? `it answers ${response.status}`}`);
   }
   const described = body as Described;
   let open: ServiceStream | null = null;
   return {
     manifest: described.manifest,
     hash: described.hash,
-    engine: `${described.engine} in ${AHEAD}`,
+    engine: `${described.engine} in ${SERVICE}`,
     async stream(options) {
       open?.close();
       open = new ServiceStream(described);
@@ -73,19 +74,23 @@ class ServiceStream implements Pushable {
   private readonly socket: WebSocket;
   private readonly opened: Promise<void>;
   private id = 0;
+  private told = -Infinity;
   private predictions: Prediction[] = [];
   private waiting: { done: () => void; failed: (error: Error) => void } | null = null;
   private ended: Error | null = null;
 
   constructor(private readonly model: Described) {
-    const url = new URL(`/v1/models/${encodeURIComponent(model.name)}/stream`, self.location.origin);
+    const url = new URL(
+      `/v1/models/${encodeURIComponent(model.name)}/stream`,
+      self.location.origin,
+    );
     url.protocol = url.protocol.replace("http", "ws");
     this.socket = new WebSocket(url);
     this.opened = new Promise((done) => (this.socket.onopen = () => done()));
     this.socket.onmessage = ({ data }) => this.take(JSON.parse(String(data)) as Answer);
     this.socket.onclose = ({ code, reason }) => {
       this.ended = new AppError(
-        `${AHEAD} ended the stream (${code}${reason && `: ${reason}`}): start it again, or choose WebAssembly`,
+        `${SERVICE} ended the stream (${code}${reason && `: ${reason}`}): start it again, or choose WebAssembly`,
       );
       this.waiting?.failed(this.ended);
     };
@@ -101,7 +106,10 @@ class ServiceStream implements Pushable {
   async push(name: string, times: Float64Array, samples: Float32Array): Promise<Prediction[]> {
     const id = ++this.id;
     await this.ask(() => this.socket.send(frame(name, id, times, samples)));
-    await this.ask(() => this.socket.send(JSON.stringify({ state: {} })));
+    if (performance.now() - this.told > STATE_EVERY) {
+      await this.ask(() => this.socket.send(JSON.stringify({ state: {} })));
+      this.told = performance.now();
+    }
     return this.taken();
   }
 
@@ -139,7 +147,7 @@ class ServiceStream implements Pushable {
       return;
     }
     if ("state" in answer) Object.assign(this, answer.state);
-    if ("error" in answer) this.waiting?.failed(new AppError(`${AHEAD}: ${answer.error}`));
+    if ("error" in answer) this.waiting?.failed(new AppError(`${SERVICE}: ${answer.error}`));
     else this.waiting?.done();
     this.waiting = null;
   }

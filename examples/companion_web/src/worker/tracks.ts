@@ -51,7 +51,10 @@ export function take(track: Track, until: number): [Float64Array, Float32Array] 
 }
 
 /** The native rate of every channel: of a sensor's channels the one that was recorded. */
-export function ratesOf(manifest: Manifest, signals: Record<string, Signal>): Record<string, number> {
+export function ratesOf(
+  manifest: Manifest,
+  signals: Record<string, Signal>,
+): Record<string, number> {
   const rates: Record<string, number> = {};
   for (const sensor of sensorsOf(manifest)) {
     const channels = manifest.channels.filter((channel) => channel.sensor === sensor);
@@ -67,5 +70,7 @@ export function sensorsOf(manifest: Manifest): string[] {
 }
 
 function same(one: Float64Array, other: Float64Array): boolean {
-  return one === other || (one.length === other.length && one.every((time, k) => time === other[k]));
+  return (
+    one === other || (one.length === other.length && one.every((time, k) => time === other[k]))
+  );
 }
