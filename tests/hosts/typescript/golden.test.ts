@@ -1,6 +1,6 @@
 /** ONNX Runtime in WebAssembly gives the numbers of every shipped bundle. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { loadModel, ParityError, EngineError } from "./host.js";
 import { bundleOf, engine, floating, modelOf, NAMES } from "./shipped.js";
@@ -48,4 +48,14 @@ test("a bundle without graphs of the kind that is asked for says what it has", a
   const broken = loadModel(bundle, async () => Promise.reject(new Error("no WebAssembly SIMD")));
   await expect(broken).rejects.toThrow(EngineError);
   await expect(broken).rejects.toThrow(/cannot open model.s8.onnx: no WebAssembly SIMD/);
+});
+
+test("a browser without WebAssembly or its SIMD is told what to do", async () => {
+  const bundle = await bundleOf("day-lsm2");
+  vi.stubGlobal("WebAssembly", { ...WebAssembly, validate: () => false });
+  await expect(loadModel(bundle, engine)).rejects.toThrow(/no SIMD here: take Chrome 91/);
+  vi.stubGlobal("WebAssembly", undefined);
+  await expect(loadModel(bundle, engine)).rejects.toThrow(/no WebAssembly here: allow it/);
+  vi.unstubAllGlobals();
+  await expect(loadModel(bundle, engine)).resolves.toBeDefined();
 });

@@ -103,7 +103,9 @@ export async function openFiles(
   }
   const found = await sha256(raw);
   if (found !== hash) {
-    throw new BundleError(`manifest.json has the SHA-256 ${found}, not ${hash}: of another bundle?`);
+    throw new BundleError(
+      `manifest.json has the SHA-256 ${found}, not ${hash}: of another bundle?`,
+    );
   }
   const manifest = decodeManifest(raw);
   const members = new Map([[MANIFEST_FILE, raw]]);
@@ -148,7 +150,11 @@ class Opened implements Bundle {
   }
 }
 
-async function checked(bytes: Uint8Array, entry: zip.Entry, manifest: Manifest): Promise<Uint8Array> {
+async function checked(
+  bytes: Uint8Array,
+  entry: zip.Entry,
+  manifest: Manifest,
+): Promise<Uint8Array> {
   demandSize(entry.name, entry.size, manifest);
   const data = zip.contents(bytes, entry);
   await demandStated(entry.name, data, manifest);

@@ -94,7 +94,9 @@ function classification(task: Task, numbers: Float32Array, pattern: Pattern | nu
   const confidence = numbers.reduce((most, x) => (x > most ? x : most));
   if (!(confidence >= leastConfidence(task, pattern))) return unsure(task, confidence, pattern);
   const label = task.labels[numbers.indexOf(confidence)] as string;
-  const probabilities = Object.fromEntries(task.labels.map((name, k) => [name, numbers[k] as number]));
+  const probabilities = Object.fromEntries(
+    task.labels.map((name, k) => [name, numbers[k] as number]),
+  );
   const answer = { value: null, unit: null, label, probabilities };
   return { ...answer, confidence, abstained: false, reason: null };
 }

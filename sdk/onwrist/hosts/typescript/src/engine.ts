@@ -105,6 +105,7 @@ export async function openGraph(
     // A copy: an engine may take the buffer for its own.
     session = await open(new Uint8Array(bundle.member(graph.file)), graph.file);
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     throw new EngineError(`the engine cannot open ${graph.file}: ${messageOf(error)}`);
   }
   return new Engine(session, bundle.manifest, graph);

@@ -1,6 +1,13 @@
 /** Runs `.onwrist` bundles where JavaScript runs: in pages, in workers and in Node. */
 
-export { type Bundle, fromUrl, openBundle, openFiles, readBundle, type ReadFile } from "./bundle.js";
+export {
+  type Bundle,
+  fromUrl,
+  openBundle,
+  openFiles,
+  readBundle,
+  type ReadFile,
+} from "./bundle.js";
 export { onnxRuntime, type OrtModule } from "./ort.js";
 export type { OpenSession, Session, Tensor } from "./engine.js";
 export { BundleError, EngineError, InputError, OnwristError, ParityError } from "./errors.js";

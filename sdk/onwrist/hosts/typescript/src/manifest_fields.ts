@@ -30,7 +30,9 @@ const flag: Read<boolean> = (value, path) =>
 
 /** NaN compares as neither above nor below a threshold, so numbers are finite. */
 const real: Read<number> = (value, path) =>
-  typeof value === "number" && Number.isFinite(value) ? value : wrong(path, "a finite number", value);
+  typeof value === "number" && Number.isFinite(value)
+    ? value
+    : wrong(path, "a finite number", value);
 
 const whole: Read<number> = (value, path, parsed) =>
   Number.isSafeInteger(value) && !parsed.fractions.has(path)

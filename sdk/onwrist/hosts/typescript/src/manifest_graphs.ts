@@ -75,7 +75,8 @@ function checkRoles(manifest: Manifest): void {
 function checkFiles(manifest: Manifest): void {
   const { graphs, golden, members } = manifest;
   const kinds = graphs.map((g) => [g.role, g.format, g.activations, g.sensor].join(", "));
-  demand(new Set(kinds).size === kinds.length, `two graphs are of the same kind: ${kinds.join("; ")}`);
+  const alike = `two graphs are of the same kind: ${kinds.join("; ")}`;
+  demand(new Set(kinds).size === kinds.length, alike);
   const named = [...graphs.map((graph) => graph.file), golden.file, PARITY_FILE, CARD_FILE];
   for (const name of named) pattern("a file's name", name, FILE_NAME);
   unique("file", named);

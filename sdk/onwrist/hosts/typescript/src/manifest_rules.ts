@@ -18,7 +18,8 @@ export function unique(what: string, names: Iterable<string>): void {
 }
 
 export function pattern(what: string, value: string, must: RegExp): void {
-  demand(must.test(value), `${what} is ${quoted(value)}, which does not match ${must.source.slice(1, -1)}`);
+  const plain = must.source.slice(1, -1); // without ^ and $
+  demand(must.test(value), `${what} is ${quoted(value)}, which does not match ${plain}`);
 }
 
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;

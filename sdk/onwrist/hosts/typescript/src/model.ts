@@ -2,7 +2,8 @@
 
 import type { Bundle } from "./bundle.js";
 import { Chain } from "./chain.js";
-import { type Choice, type Engine, hasGraph, openGraph, type OpenSession, type Tensors } from "./engine.js";
+import { type Choice, type Engine, hasGraph, openGraph } from "./engine.js";
+import type { OpenSession, Tensors } from "./engine.js";
 import { Ensemble } from "./ensemble.js";
 import { type Activations, type Format, imputes, type Manifest, sensorsOf } from "./manifest.js";
 import { baselineOf, imputeOf, midnightOf, startOf } from "./options.js";

@@ -4,7 +4,7 @@ import { AXES } from "./manifest_plausible.js";
 import { rounded } from "./sorted.js";
 
 const REST = 0.8; // seconds that a sensor must be quiet
-const QUIET = 0.05; // greatest deviation of the acceleration's magnitude there, as share of its mean
+const QUIET = 0.05; // greatest deviation of the magnitude of acceleration there, of its mean
 const EQUAL = Math.fround(1e-4); // two samples are equal if they differ by less, in g or deg/s
 const LEAST_FEATURE = 1e-3; // deviations below are taken as this, so that they have a logarithm
 

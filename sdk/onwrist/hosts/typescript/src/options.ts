@@ -16,7 +16,9 @@ export function baselineOf(manifest: Manifest, given: Float64Array | undefined):
   }
   const usual = given ?? new Float64Array(size).fill(NaN);
   if (!(usual instanceof Float64Array && usual.length === size)) {
-    throw new InputError(`baseline must be mean and scale of each channel, a Float64Array of ${size}`);
+    throw new InputError(
+      `baseline must be mean and scale of each channel, a Float64Array of ${size}`,
+    );
   }
   usual.forEach((x, k) => {
     if (Math.abs(x) >= LARGEST || (k % 2 && x < 0)) {

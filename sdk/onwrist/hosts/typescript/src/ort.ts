@@ -5,6 +5,13 @@
  */
 
 import type { OpenSession, Tensor } from "./engine.js";
+import { EngineError } from "./errors.js";
+
+// A module of one function that uses a vector: valid where WebAssembly has SIMD.
+const VECTOR = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0],
+  ...[65, 0, 253, 15, 253, 98, 11],
+);
 
 interface OrtTensor {
   readonly data: unknown;
@@ -27,6 +34,7 @@ export interface OrtModule {
 /** Opens graphs with ONNX Runtime in WebAssembly, in the integers of the graph. */
 export function onnxRuntime(ort: OrtModule, options: object = {}): OpenSession {
   return async (model) => {
+    demandSimd();
     const session = (await ort.InferenceSession.create(model, {
       executionProviders: ["wasm"],
       logSeverityLevel: 3,
@@ -53,4 +61,16 @@ export function onnxRuntime(ort: OrtModule, options: object = {}): OpenSession {
       },
     };
   };
+}
+
+/** The engine is built for WebAssembly with SIMD, and says little where there is none. */
+function demandSimd(): void {
+  if (typeof WebAssembly === "undefined") {
+    throw new EngineError("there is no WebAssembly here: allow it, or take another browser");
+  }
+  if (!WebAssembly.validate(VECTOR)) {
+    throw new EngineError(
+      "WebAssembly has no SIMD here: take Chrome 91, Firefox 89, Safari 16.4 or a later one",
+    );
+  }
 }

@@ -71,9 +71,13 @@ export class Plausibility {
       reasons.set(record.sensor, this.#ofOne(k, one));
       return false;
     });
-    const described = this.#records.flatMap((record, k) =>
-      record.usual ? [{ record, features: (found[k] as Looks).features, able: able[k] as boolean }] : [],
-    );
+    const described = this.#records
+      .map((record, k) => ({
+        record,
+        features: (found[k] as Looks).features,
+        able: able[k] as boolean,
+      }))
+      .filter(({ record }) => record.usual !== null);
     for (const [sensor, why] of ofArrangement(described)) reasons.set(sensor, why);
     return reasons;
   }

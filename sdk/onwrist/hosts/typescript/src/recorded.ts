@@ -39,18 +39,19 @@ export function checkRecording(
     try {
       checkSignal(signal);
     } catch (error) {
-      throw error instanceof InputError ? new InputError(`${quoted(name)}: ${error.message}`) : error;
+      if (error instanceof InputError) throw new InputError(`${quoted(name)}: ${error.message}`);
+      throw error;
     }
     if (!signal.values.every(Number.isNaN)) used.set(name, signal);
   }
   if (!used.size) {
-    const channels = manifest.channels.map((channel) => channel.name);
-    throw new InputError(
-      `no samples of ${channels.join(", ")} among ${Object.keys(signals).join(", ") || "no signals"}`,
-    );
+    const channels = manifest.channels.map((channel) => channel.name).join(", ");
+    const given = Object.keys(signals).join(", ") || "no signals";
+    throw new InputError(`no samples of ${channels} among ${given}`);
   }
-  const earliest = Math.min(...[...used.values()].map(({ times }) => times[0] as number));
-  const latest = Math.max(...[...used.values()].map(({ times }) => times[times.length - 1] as number));
+  const all = [...used.values()].map((signal) => signal.times);
+  const earliest = Math.min(...all.map((times) => times[0] as number));
+  const latest = Math.max(...all.map((times) => times[times.length - 1] as number));
   if (latest > earliest + LONGEST) {
     throw new InputError(
       `the samples span ${(latest - earliest).toFixed(0)} s, from ${earliest} to ${latest}: all ` +

@@ -65,7 +65,10 @@ export function resample(
 }
 
 /** The samples of a channel that are not missing. */
-function present(times: Float64Array, row: Float32Array): { times: Float64Array; rows: Float32Array[] } {
+function present(
+  times: Float64Array,
+  row: Float32Array,
+): { times: Float64Array; rows: Float32Array[] } {
   const real = (_: number, k: number): boolean => !Number.isNaN(row[k]);
   return { times: times.filter(real), rows: [row.filter(real)] };
 }

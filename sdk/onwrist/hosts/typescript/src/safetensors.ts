@@ -42,7 +42,8 @@ export function readTensors(bytes: Uint8Array, file: string): Map<string, Golden
   if (length > MAX_HEADER || length > bytes.length - 8) refuse("its header is too long");
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    header = JSON.parse(decoder.decode(bytes.subarray(8, 8 + length)));
   } catch {
     refuse("its header is not JSON");
   }
@@ -60,7 +61,8 @@ export function readTensors(bytes: Uint8Array, file: string): Map<string, Golden
       return refuse(`${quoted(name)} has no shape or no place`);
     }
     const [from, to] = offsets as [number, number];
-    const size = shape.reduce((product, n) => product * n, 1) * TYPES[dtype as DType].BYTES_PER_ELEMENT;
+    const count = shape.reduce((product, n) => product * n, 1);
+    const size = count * TYPES[dtype as DType].BYTES_PER_ELEMENT;
     if (to - from !== size) refuse(`${quoted(name)} is not as long as its shape`);
     found.push({ name, dtype: dtype as DType, shape, from, to });
   }

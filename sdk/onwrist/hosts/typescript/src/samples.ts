@@ -64,8 +64,10 @@ export class Samples {
     if (!times.length) return duplicates;
     const overlap = this.until(times.reduce((least, time) => Math.min(least, time)));
     const all = joined(this.times.subarray(overlap), times);
-    const values = this.rows().map((row, k) => joined(row.subarray(overlap), rows[k] as Float32Array));
-    const order = Array.from(all.keys()).sort((a, b) => (all[a] as number) - (all[b] as number) || a - b);
+    const values = this.rows().map((row, k) =>
+      joined(row.subarray(overlap), rows[k] as Float32Array),
+    );
+    const order = [...all.keys()].sort((a, b) => (all[a] as number) - (all[b] as number) || a - b);
     const kept = new Float64Array(all.length);
     const merged = values.map(() => new Float32Array(all.length));
     let count = 0;

@@ -18,7 +18,9 @@ export interface Signal {
 
 /** A sampling rate in Hz; InputError unless it is one. */
 export function checkRate(rate: number): number {
-  if (typeof rate !== "number") throw new InputError(`a rate must be a number in Hz, not ${String(rate)}`);
+  if (typeof rate !== "number") {
+    throw new InputError(`a rate must be a number in Hz, not ${String(rate)}`);
+  }
   if (!(Number.isFinite(rate) && rate > 0)) {
     throw new InputError(`a rate must be positive and finite, in Hz, not ${rate}`);
   }

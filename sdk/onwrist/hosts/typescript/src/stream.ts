@@ -29,7 +29,8 @@ import type { Predictor, Runner } from "./predictor.js";
 import { checkRecording, turns } from "./recorded.js";
 import { type Roll, Rolling } from "./rolling.js";
 import { allAxes, sensorsOfStream, type Target, targetsOf } from "./sensors.js";
-import { checkLateness, hopSamples, type Mode, noSuchName, ratesOf, type Settings } from "./settings.js";
+import { checkLateness, hopSamples, noSuchName, ratesOf } from "./settings.js";
+import type { Mode, Settings } from "./settings.js";
 import type { Signal } from "./signals.js";
 import { type Tally, Timeline } from "./timeline.js";
 import type { Grid } from "./window.js";
@@ -191,7 +192,9 @@ export class Stream<P extends Prediction = Prediction> {
     // What waits for its turn must not change meanwhile.
     const [times, values] = [copied(timestamps), copied(samples)];
     return this.#inTurn(async (run, ready) => {
-      if (run.timeline.finished) throw new InputError("this stream was flushed; reset() begins anew");
+      if (run.timeline.finished) {
+        throw new InputError("this stream was flushed; reset() begins anew");
+      }
       const target = run.targets.get(name);
       if (!target) throw new InputError(noSuchName(this.#made.manifest, name));
       const { sensor, axis } = target;
@@ -350,8 +353,8 @@ function alone({ times, rows }: Piece, { sensor, axis }: Target): Piece {
   return { times, rows: allAxes(sensor, axes, times.length), plain: false };
 }
 
-async function collect(predictions: AsyncGenerator<Prediction>, ready: Prediction[]): Promise<void> {
-  for await (const prediction of predictions) ready.push(prediction);
+async function collect(from: AsyncGenerator<Prediction>, ready: Prediction[]): Promise<void> {
+  for await (const prediction of from) ready.push(prediction);
 }
 
 /** A copy of an array; what is none is refused later, in words. */

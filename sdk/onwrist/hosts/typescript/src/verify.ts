@@ -9,7 +9,8 @@ import type { Bundle } from "./bundle.js";
 import type { Chain } from "./chain.js";
 import { type Engine, ones, output, tensor, type Tensor, type Tensors } from "./engine.js";
 import { BundleError, EngineError, ParityError } from "./errors.js";
-import { type Format, inputsOf, type Manifest, outputsOf, type Role, scalesOf } from "./manifest.js";
+import { inputsOf, outputsOf, scalesOf } from "./manifest.js";
+import type { Format, Manifest, Role } from "./manifest.js";
 import type { Runner } from "./predictor.js";
 import type { DType, GoldenTensor } from "./safetensors.js";
 import { general } from "./words.js";
@@ -57,9 +58,12 @@ export async function verify(
     // A difference that is NaN stays, and does not pass.
     outputs[name] = Math.max(outputs[name] as number, furthest(found, golden));
   };
-  await replayWindows(manifest, new Golden(manifest, tensors, format, "window"), runner, compare);
-  if (step) await replaySteps(manifest, new Golden(manifest, tensors, format, "step"), step, compare);
-  const passed = Object.entries(tolerance).every(([name, most]) => (outputs[name] as number) <= most);
+  const golden = (role: "window" | "step") => new Golden(manifest, tensors, format, role);
+  await replayWindows(manifest, golden("window"), runner, compare);
+  if (step) await replaySteps(manifest, golden("step"), step, compare);
+  const passed = Object.keys(tolerance).every(
+    (name) => (outputs[name] as number) <= (tolerance[name] as number),
+  );
   const steps = step ? manifest.golden.steps : 0;
   return { windows: manifest.golden.windows, steps, outputs, tolerance, passed };
 }
@@ -88,6 +92,7 @@ async function replayWindows(
   compare: Compare,
 ): Promise<void> {
   const patterns = new Patterns(manifest);
+  const { file } = manifest.golden;
   const situations: Situation[] = [];
   for (let k = 0; k < golden.count; k++) {
     const values = golden.floats("values", k);
@@ -104,13 +109,13 @@ async function replayWindows(
       const { ensemble } = runner;
       const impute = ensemble.decoder !== null;
       if (!situation.live.includes(true)) {
-        throw new BundleError(`${manifest.golden.file} has a window in which no sensor is live`);
+        throw new BundleError(`${file} has a window in which no sensor is live`);
       }
       found = await ensemble.window(grid, situation.live, situation.scales, impute);
     } else {
       found = await runner.engine.run({ ...golden.inputs(k), ...situation.scales });
     }
-    if (!found) throw new BundleError(`${manifest.golden.file} has a day in which nothing is observed`);
+    if (!found) throw new BundleError(`${file} has a day in which nothing is observed`);
     for (const name of outputsOf(manifest).keys()) {
       compare(name, output(found, name).data, golden.output(name, k));
     }
@@ -127,8 +132,9 @@ async function replaySteps(
   const patterns = new Patterns(manifest);
   const { samples, channels } = manifest;
   const points = manifest.step?.samples ?? 0;
+  const size = manifest.step?.state ?? 0;
   const window = new Uint8Array(channels.length * samples);
-  let state: Tensor = tensor(new Float32Array(manifest.step?.state ?? 0), 1, manifest.step?.state ?? 0);
+  let state: Tensor = tensor(new Float32Array(size), 1, size);
   for (let k = 0; k < golden.count; k++) {
     const observed = golden.flags(k);
     for (let row = 0; row < channels.length; row++) {
@@ -146,24 +152,30 @@ async function replaySteps(
 
 /** Where sensors are fused, every pattern is proven. */
 function checkPatterns(manifest: Manifest, situations: readonly Situation[]): void {
+  const { file } = manifest.golden;
   const live = new Set(situations.map((situation) => situation.pattern?.sensors.join(", ")));
   for (const pattern of manifest.availability?.patterns ?? []) {
     const named = pattern.sensors.join(", ");
     if (!live.has(named)) {
-      throw new BundleError(`${manifest.golden.file} has no window in which just ${named} are live`);
+      throw new BundleError(`${file} has no window in which just ${named} are live`);
     }
   }
 }
 
 /** How far tokens of single patches are from those of the whole day. */
-async function patchesOff(chain: Chain, values: Float32Array, observed: Uint8Array): Promise<Float32Array> {
+async function patchesOff(
+  chain: Chain,
+  values: Float32Array,
+  observed: Uint8Array,
+): Promise<Float32Array> {
   const { patch, samples, patches, rows, width } = chain.cut;
   const channels = values.length / samples;
   const together = await chain.embed({ values, observed }, samples);
   const size = rows.length * width;
   let most = 0;
   for (let t = 0; t < patches; t++) {
-    const one = { values: new Float32Array(channels * patch), observed: new Uint8Array(channels * patch) };
+    const points = channels * patch;
+    const one = { values: new Float32Array(points), observed: new Uint8Array(points) };
     for (let row = 0; row < channels; row++) {
       const from = row * samples + t * patch;
       one.values.set(values.subarray(from, from + patch), row * patch);

@@ -35,7 +35,8 @@ export function checkWindow(
     const points = samples === 1440 ? "minutes" : "grid points";
     const what = day
       ? `a day has ${samples} ${points} of ${channels.length} channels`
-      : `this model takes ${channels.length} x ${samples}: ${channels.join(", ")} at ${samples} grid points`;
+      : `this model takes ${channels.length} x ${samples}: ${channels.join(", ")} at ${samples} ` +
+        "grid points";
     throw new InputError(`values are ${values.length} numbers; ${what}`);
   }
   if (observed !== undefined && !(observed instanceof Uint8Array && observed.length === size)) {

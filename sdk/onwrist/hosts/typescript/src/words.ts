@@ -5,7 +5,8 @@ export function quoted(text: string): string {
   const shown = [...text].slice(0, 80).join("");
   const plain = shown.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => {
     const code = c.codePointAt(0) ?? 0;
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+    const digits = code < 256 ? 2 : 4;
+    return `\\${digits === 2 ? "x" : "u"}${code.toString(16).padStart(digits, "0")}`;
   });
   return `'${plain}'`;
 }
