@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onwrist import readers
 from onwrist.readers import archives
-from onwrist.readers.fitbit_zone import clock_of
+from onwrist.readers.histories.fitbit_zone import clock_of
 from onwrist.simulate import days
 from onwrist_runtime.errors import RecordingError
 

@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from onwrist import readers
-from onwrist.readers import garmin_fit
 from onwrist.readers.archives import Member
+from onwrist.readers.histories import garmin_fit
 from onwrist.recording import Recording
 from onwrist.simulate import days
 from onwrist_runtime.errors import InputError, RecordingError

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from onwrist import readers
-from onwrist.readers import history
-from onwrist.readers.history_minutes import split
-from onwrist.readers.history_records import Gathered
+from onwrist.readers.histories import local_time
+from onwrist.readers.histories.minutes import split
+from onwrist.readers.histories.records import Gathered
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 
@@ -73,7 +73,7 @@ def test_a_phone_is_not_added_to_the_watch() -> None:
         ("phone", NOON + 6 * 3600, NOON + 6 * 3600 + 120, 200),  # the watch is charging
         beats=("watch",),
     )
-    found = history.choose(PATH, both, None)
+    found = local_time.choose(PATH, both, None)
     steps = found.signals["steps"]
     assert steps.values.sum() == 90 + 200
     assert "84 steps of 'phone' in minutes that another source has were left out" in notes(
@@ -86,18 +86,18 @@ def test_a_phone_is_not_added_to_the_watch() -> None:
 
 
 def test_a_phone_alone_says_nothing_where_it_wrote_nothing() -> None:
-    found = history.choose(PATH, gathered(("phone", NOON, NOON + 90, 90)), None)
+    found = local_time.choose(PATH, gathered(("phone", NOON, NOON + 90, 90)), None)
     assert_array_equal(found.signals["steps"].times, [NOON, NOON + 60])
     assert_allclose(found.signals["steps"].values, [60, 30])
 
 
 def test_a_strap_without_steps_does_not_say_that_there_were_none() -> None:
     strap = gathered(("phone", NOON + 600, NOON + 660, 50), beats=("strap",))
-    assert len(history.choose(PATH, strap, None).signals["steps"].times) == 1
+    assert len(local_time.choose(PATH, strap, None).signals["steps"].times) == 1
 
 
 def test_two_apps_with_one_heart_rate_give_it_once() -> None:
-    found = history.choose(PATH, gathered(beats=("fit", "watch")), None)
+    found = local_time.choose(PATH, gathered(beats=("fit", "watch")), None)
     assert_array_equal(found.signals["heart_rate"].times, NOON + 60 * np.arange(240))
 
 
@@ -106,7 +106,7 @@ def test_an_hour_off_the_wrist_is_not_observed() -> None:
     worn = np.r_[0:120, 200:300]
     out.beats("watch", NOON + 60 * worn, 0, np.full(len(worn), 70.0))
     out.count("watch", NOON, NOON + 60, 0, 30)
-    steps = history.choose(PATH, out, None).signals["steps"]
+    steps = local_time.choose(PATH, out, None).signals["steps"]
     assert_array_equal(steps.times, NOON + 60 * worn)
 
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_is_left_out_and_counted() -> None:
     out.beat("app", NOON + 1, 99 * 3600, 70.0)
     out.beat("app", NOON + 2, 0, float("nan"))
     out.beat("app", NOON + 3, 0, 71.0)
-    found = history.choose(PATH, out, None)
+    found = local_time.choose(PATH, out, None)
     assert found.signals["steps"].values.sum() == 40
     assert found.signals["heart_rate"].values.tolist() == [71]
     for words in (
@@ -159,7 +159,7 @@ def test_local_time_is_what_the_wall_showed(name: str, start: dt.datetime, hours
     ]
     out = Gathered()
     out.beats("watch", times, offsets, 60 + np.arange(len(times)) % 90)
-    found = history.choose(PATH, out, None).signals["heart_rate"]
+    found = local_time.choose(PATH, out, None).signals["heart_rate"]
     shown: dict[float, float] = {}
     newest = -np.inf
     for local, value in zip(times + offsets, 60 + np.arange(len(times)) % 90, strict=True):
@@ -177,7 +177,7 @@ def test_the_night_in_which_clocks_go_back(tmp_path: Path) -> None:
         time = begin + 60 * minute
         out.beat("watch", time, 7200 if minute < 90 else 3600, 60.0)
         out.count("watch", time, time + 60, 7200 if minute < 90 else 3600, 10)
-    found = history.choose(PATH, out, None)
+    found = local_time.choose(PATH, out, None)
     assert len(found.signals["heart_rate"].times) == 180
     assert found.signals["steps"].values.sum() == 1800
     assert "60 minutes after a clock went back repeat local time" in notes(found)
@@ -187,7 +187,7 @@ def test_an_app_with_another_clock_does_not_move_the_days() -> None:
     out = Gathered()
     out.beats("watch", NOON + 60 * np.arange(240), 3600, np.full(240, 70.0))
     out.count("app", NOON + 300, NOON + 360, 0, 20)
-    found = history.choose(PATH, out, None)
+    found = local_time.choose(PATH, out, None)
     assert_array_equal(found.signals["heart_rate"].times, NOON + 3600 + 60 * np.arange(240))
     assert found.signals["steps"].times.tolist() == [NOON + 3600 + 300]
 
@@ -224,7 +224,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
 def test_nothing_that_can_be(tmp_path: Path) -> None:
     out = gathered(("app", NOON, NOON + 60, 9000))
     with pytest.raises(RecordingError, match=r"me: nothing was observed: 1 minutes of more"):
-        history.choose(PATH, out, None)
+        local_time.choose(PATH, out, None)
 
 
 def test_a_zip_of_a_version_to_come(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from onwrist.commands import sensors
 from onwrist.extras import require
 from onwrist.files import written_beside
+from onwrist.readers import progress
 from onwrist.recording import Recording
 from onwrist_runtime.manifest import Manifest, Task
 from onwrist_runtime.prediction import Prediction, TaskResult
@@ -255,6 +257,21 @@ def with_progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     from rich.progress import track
 
     yield from track(items, what, total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """A bar on stderr while a large export is read, if somebody looks."""
+    if not sys.stderr.isatty() or not has_rich():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(path.name, total=None)
+        with progress.told(lambda done, total: bar.update(task, completed=done, total=total)):
+            yield
 
 
 def has_rich() -> bool:

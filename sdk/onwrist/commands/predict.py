@@ -1,4 +1,4 @@
-"""Predict on a recording: an Empatica E4 or Fitabase export, .npz, CSV or Parquet.
+"""Predict on a recording: an export of a device or a phone, .npz, CSV or Parquet.
 
 Recording and bundle in; a table, JSON lines, a CSV file and a figure out: one line a
 window, or one a day if the bundle is of days.
@@ -58,12 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
     for option, out in (("--csv", arguments.csv), ("--plot", arguments.plot)):
         if out is not None and out.resolve() == arguments.path.resolve():
             raise InputError(f"{option} {out} would replace the recording; choose another file")
-    recording = readers.read(
-        arguments.path,
-        columns=dict(arguments.column),
-        rates=dict(arguments.rate),
-        user=arguments.user,
-    )
+    with output.reading(arguments.path):
+        recording = readers.read(
+            arguments.path,
+            columns=dict(arguments.column),
+            rates=dict(arguments.rate),
+            user=arguments.user,
+        )
     output.print_notes(recording)
     model = onwrist.load(arguments.bundle, arguments.engine)
     check_recording(recording, model.manifest)
@@ -149,9 +150,17 @@ def check_recording(recording: Recording, manifest: Manifest) -> None:
     """
     known = {channel.name: channel for channel in manifest.channels}
     if not known.keys() & recording.signals.keys():
+        able = [
+            bundle.manifest.name
+            for bundle in shipped()
+            if {channel.name for channel in bundle.manifest.channels} & recording.signals.keys()
+        ]
+        what_to_do = 'in a table, say which is which: --column "ppg=HEADER"'
+        if able:
+            what_to_do = f"take --bundle {' or '.join(able)}"
         raise InputError(
             f"{recording.name} has {', '.join(recording.signals)}, but {manifest.name} takes "
-            f'{", ".join(known)}; in a table, say which is which: --column "ppg=HEADER"'
+            f"{', '.join(known)}; {what_to_do}"
         )
     for name, signal in recording.signals.items():
         channel = known.get(name)

@@ -2,7 +2,7 @@
 
 One module a format: `own` and `table` (FORMAT.md, our own), `empatica_e4`,
 `stress_predict`, `fitabase`, `fitbit_grid`, `umafall`, `umafall_csv`, `pamap2`; and those of
-`histories`, a person's own (HISTORY.md).
+`histories`, a person's own (histories/HISTORY.md).
 """
 
 from __future__ import annotations

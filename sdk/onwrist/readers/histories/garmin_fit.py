@@ -16,8 +16,8 @@ from typing import Any
 from onwrist.extras import require
 from onwrist.readers import progress
 from onwrist.readers.archives import Member
-from onwrist.readers.history_minutes import LONGEST_COUNT
-from onwrist.readers.history_records import FARTHEST, Gathered
+from onwrist.readers.histories.minutes import LONGEST_COUNT
+from onwrist.readers.histories.records import FARTHEST, Gathered
 from onwrist_runtime.errors import RecordingError
 
 NAME = "Garmin FIT files (one, a folder or .zip)"

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onwrist.readers.archives import Member, as_file
-from onwrist.readers.history_records import Gathered
+from onwrist.readers.histories.records import Gathered
 from onwrist_runtime.errors import RecordingError
 
 NAME = "a Health Connect export (.zip or .db)"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onwrist.plausible import LIMITS
-from onwrist.readers.history_minutes import LONGEST_COUNT
+from onwrist.readers.histories.minutes import LONGEST_COUNT
 
 DAY = 86_400
 FARTHEST = 15 * 3600  # seconds that local time can be ahead of or behind UTC

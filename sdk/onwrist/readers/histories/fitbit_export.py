@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from onwrist.readers import progress
 from onwrist.readers.archives import Member
-from onwrist.readers.fitbit_zone import Clock, clock_of
-from onwrist.readers.history_records import Gathered
+from onwrist.readers.histories.fitbit_zone import Clock, clock_of
+from onwrist.readers.histories.records import Gathered
 from onwrist_runtime.errors import RecordingError
 
 NAME = "a Fitbit account's export (Google Takeout, folder or .zip)"

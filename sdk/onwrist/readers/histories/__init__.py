@@ -10,9 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onwrist.readers import apple_health, fitbit_export, garmin_fit, health_connect, history
 from onwrist.readers.archives import Member, kept_open, members
-from onwrist.readers.history_records import Gathered
+from onwrist.readers.histories import (
+    apple_health,
+    fitbit_export,
+    garmin_fit,
+    health_connect,
+    local_time,
+)
+from onwrist.readers.histories.records import Gathered
 from onwrist.recording import Recording
 
 _FORMATS = (apple_health, health_connect, fitbit_export, garmin_fit)
@@ -36,11 +42,11 @@ class History:
 
     def read(self, user: str | None = None) -> Recording:
         """The newest 366 days, or the calendar year `user`."""
-        return history.choose(self.path, self._gathered(), user)
+        return local_time.choose(self.path, self._gathered(), user)
 
     def read_all(self) -> list[Recording]:
         """All of it, in calendar years if it is longer than 366 days."""
-        return history.years(self.path, self._gathered())
+        return local_time.years(self.path, self._gathered())
 
     def _gathered(self) -> Gathered:
         with kept_open(self.path):

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist.readers.local_zones import QUARTER, ahead, named
+from onwrist.readers.histories.local_zones import QUARTER, ahead, named
 
 _DAY = 86_400  # seconds
 _WEST, _EAST = -12 * 4, 14 * 4  # quarters of an hour

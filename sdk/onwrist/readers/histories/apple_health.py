@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 
 from onwrist.readers import progress
 from onwrist.readers.archives import Member
-from onwrist.readers.history_records import Gathered
-from onwrist.readers.local_zones import ahead, named
+from onwrist.readers.histories.local_zones import ahead, named
+from onwrist.readers.histories.records import Gathered
 from onwrist_runtime.errors import RecordingError
 
 NAME = "an Apple Health export (export.xml, or the .zip or folder with it)"

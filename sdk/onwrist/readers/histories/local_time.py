@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onwrist.readers.history_minutes import Minutes, Source, merge
-from onwrist.readers.history_records import DAY, Gathered, Records
+from onwrist.readers.histories.minutes import Minutes, Source, merge
+from onwrist.readers.histories.records import DAY, Gathered, Records
 from onwrist.readers.rates import estimate_rate
 from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
