@@ -20,8 +20,8 @@ import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from serving import command, running, streaming
-from websockets.exceptions import ConnectionClosed
+from serving import command, running, socket_to, streaming
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from onwrist import InputError, Model, load
 from onwrist.cli import main
@@ -493,6 +493,8 @@ def test_a_signal_ends_it_in_order(toy_bundle: Path, number: signal.Signals) -> 
         assert httpx.get(f"{at}/v1/models").status_code == 401
         with socket.create_connection(_address(at), 10) as leaving:
             leaving.sendall(_HALF + f"Authorization: Bearer {TOKEN}\r\n\r\nabc".encode())
+        with pytest.raises(InvalidStatus):
+            socket_to(at, "none")
         with streaming(at, "toy", token=TOKEN) as stream:
             process.send_signal(number)
             with pytest.raises(ConnectionClosed, match="1012"):

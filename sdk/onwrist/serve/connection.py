@@ -3,12 +3,14 @@
 uvicorn drops whoever does not answer a ping. But while answers wait to be taken, nothing of
 the client is read, its pongs neither; and what waits for a dead client would keep its
 connection for a quarter of an hour. So here a client is alive from which anything came, or
-that took anything that waited for it; and a dead one is dropped with all that waits.
+that took anything that waited for it; and a dead one is dropped with all that waits. Beside
+that, uvicorn logs an error for every client that is refused in words, which is no error.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -28,6 +30,11 @@ class Connection(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         self._took = self.loop.time()
         super().resume_writing()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = self.handshake_complete or self.close_sent
 
     def send_keepalive_ping(self) -> None:
         super().send_keepalive_ping()
