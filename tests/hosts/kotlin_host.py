@@ -2,8 +2,7 @@
 
 Compiled are the host, what `onwrist embed` writes for every bundle that ships, and the runner
 in `kotlin/`, which puts LiteRT's C library from the ai-edge-litert wheel under the Java API
-that the host calls. What was compiled is kept in the folder for temporary files until any of
-these sources changes.
+that the host calls. What was compiled is kept in out/kotlin until any source changes.
 
     python tests/hosts/kotlin_host.py CASES.json
 
@@ -12,6 +11,7 @@ answers every list of cases in the file, in the formats of tests/vectors, on std
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -22,7 +22,12 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from onwrist_runtime.bundle import Bundle
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -59,6 +64,52 @@ def written() -> Path:
     return _kept("embedded", found)
 
 
+def odd_bundle() -> Bundle:
+    """A bundle of more of everything, and of texts that a careless generator would break on."""
+    from onwrist.bundles import shipped
+
+    bundle = next(x for x in shipped() if x.manifest.name == "body-fusion")
+    manifest = bundle.manifest
+    odd = (
+        "*/ ${throw Error()} $x",
+        'a "quoted" \\ name',
+        "naïve // ☃ 🦶",
+        "class",
+        "3d",
+        "values",
+    )
+    channels = tuple(
+        replace(x, unit=odd[k % len(odd)], polarity=f"{odd[k % len(odd)]} {k}")
+        for k, x in enumerate(manifest.channels * 4)
+    )
+    channels = tuple(replace(x, name=f"{x.name}_{k}") for k, x in enumerate(channels))
+    tasks = (replace(manifest.tasks[0], name="val", labels=odd), *manifest.tasks[1:])
+    assert manifest.availability is not None
+    patterns = manifest.availability.patterns * 40
+    return dataclasses.replace(
+        bundle,
+        manifest=replace(
+            manifest,
+            name="odd",
+            description=odd[0],
+            channels=channels,
+            tasks=tasks,
+            availability=replace(manifest.availability, patterns=patterns),
+            plausible=manifest.plausible * 10,
+        ),
+    )
+
+
+@cache
+def odd_constants() -> Path:
+    """The folder of what is generated for `odd_bundle`."""
+    from onwrist.embed import kotlin_constants, writing
+
+    bundle = odd_bundle()
+    graphs = writing.graphs_of(bundle, "android", "tflite")
+    return _kept("odd", {"Odd.kt": kotlin_constants.constants(bundle, graphs, "Odd", "odd")})
+
+
 @cache
 def compiled() -> Path:
     """The jar of everything that is compiled.
@@ -70,7 +121,7 @@ def compiled() -> Path:
     """
     sources = [*sorted(HERE.glob("kotlin/**/*.kt")), *example_sources()]
     sources += sorted(REPOSITORY.glob("sdk/onwrist/hosts/kotlin/*.kt"))
-    sources += sorted(written().glob("*/bundle/**/*.kt"))
+    sources += [*sorted(written().glob("*/bundle/**/*.kt")), odd_constants() / "Odd.kt"]
     digest = hashlib.sha256()
     for source in sources:
         digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
@@ -125,8 +176,8 @@ def ask(what: str, path: Path) -> Any:
 
 
 def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"onwrist-kotlin-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = REPOSITORY / "out" / "kotlin"
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

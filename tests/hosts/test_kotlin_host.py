@@ -88,6 +88,20 @@ def test_what_is_written_has_the_bytes_of_the_bundle() -> None:
             assert files[f"{folder}{file}"] == bundle.members[file]
 
 
+def test_odd_texts_and_long_lists_stand_in_the_constants_as_they_are(tmp_path: Path) -> None:
+    manifest = kotlin_host.odd_bundle().manifest
+    assert manifest.availability is not None
+    found = kotlin_host.ask("odd", tmp_path)
+    assert found["channels"] == [[x.name, x.unit, x.polarity] for x in manifest.channels]
+    assert found["labels"] == [list(x.labels) for x in manifest.tasks]
+    assert found["cases"] == list(manifest.tasks[0].labels)
+    patterns = manifest.availability.patterns
+    assert found["patterns"] == [x.temperatures for x in patterns]
+    assert len(patterns) > 500
+    usual = [x.usual for x in manifest.plausible]
+    assert found["whitening"] == [list(x.whitening) for x in usual if x is not None]
+
+
 def _told(prediction: Prediction) -> dict[str, Any]:
     embedding = prediction.embedding
     return {

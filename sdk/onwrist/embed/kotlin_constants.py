@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from onwrist.embed import writing
+from onwrist.embed.kotlin_syntax import (
+    STEP,
+    Lines,
+    Parts,
+    assigned,
+    call,
+    floats,
+    indented,
+    listed,
+    mapped,
+    named,
+    string,
+)
 from onwrist.embed.writing import float64, identifiers
 from onwrist_runtime.bundle import Bundle
-from onwrist_runtime.manifest import Channel, Graph, Manifest, Pattern, Task, Tokens
+from onwrist_runtime.manifest import Channel, Graph, Manifest, Member, Pattern, Task, Tokens
 from onwrist_runtime.manifest_plausible import Plausible
-
-_STEP = "    "
-Lines = list[str]
 
 
 def constants(bundle: Bundle, graphs: Sequence[Graph], name: str, folder: str) -> bytes:
@@ -24,6 +34,8 @@ def constants(bundle: Bundle, graphs: Sequence[Graph], name: str, folder: str) -
     """
     manifest = bundle.manifest
     what = "What the bundle takes, gives and asks, where its files are, and its self-test."
+    parts = Parts()
+    record = _manifest(bundle, graphs, parts)
     return writing.source(
         [
             *writing.header(bundle, what),
@@ -34,14 +46,15 @@ def constants(bundle: Bundle, graphs: Sequence[Graph], name: str, folder: str) -
             "",
             *writing.comment(f"{manifest.description}.", "//"),
             f"object {name} {{",
-            *_indented(_numbers(bundle, folder)),
+            *indented(_numbers(bundle, folder)),
             "",
-            *_indented(_names(manifest)),
+            *indented(_names(manifest)),
             "",
-            f"{_STEP}/** All that the host needs to know of the bundle. */",
-            *_indented(_assigned("val manifest: Manifest", _manifest(bundle, graphs))),
+            f"{STEP}/** All that the host needs to know of the bundle. */",
+            *indented(assigned("val manifest: Manifest", record)),
             "",
-            *_indented(_functions(manifest)),
+            *indented(_functions(manifest)),
+            *indented(parts.functions),
             "}",
         ]
     )
@@ -54,10 +67,10 @@ def _numbers(bundle: Bundle, folder: str) -> Iterator[str]:
         ("VERSION", manifest.version),
         ("HASH", bundle.hash),
     ):
-        yield f"const val {field} = {_string(text)}"
+        yield f"const val {field} = {string(text)}"
     yield ""
     yield "/** The bundle's files among the assets. */"
-    yield f"const val FOLDER = {_string(folder)}"
+    yield f"const val FOLDER = {string(folder)}"
     yield ""
     yield "/** Grid points per second. */"
     yield f"const val RATE = {float64(manifest.rate)}"
@@ -80,8 +93,8 @@ def _names(manifest: Manifest) -> Iterator[str]:
     rows = identifiers((x.name for x in manifest.channels), "upper", "kotlin")
     yield "enum class Channel(val id: String, val unit: String, val rate: Double) {"
     for channel in manifest.channels:
-        own = f"{_string(channel.name)}, {_string(channel.unit)}, {float64(channel.rate)}"
-        yield f"{_STEP}{rows[channel.name]}({own}),"
+        own = f"{string(channel.name)}, {string(channel.unit)}, {float64(channel.rate)}"
+        yield f"{STEP}{rows[channel.name]}({own}),"
     yield "}"
     yield ""
     yield from _enum("Task", [x.name for x in manifest.tasks], "What a prediction answers")
@@ -93,7 +106,7 @@ def _names(manifest: Manifest) -> Iterator[str]:
         yield "object Labels {"
         for number, task in enumerate(labelled):
             yield from [""] if number else []
-            yield from _indented(_enum(types[task.name], task.labels, ""))
+            yield from indented(_enum(types[task.name], task.labels, ""))
         yield "}"
 
 
@@ -102,25 +115,25 @@ def _enum(name: str, values: Iterable[str], what: str) -> Iterator[str]:
     if what:
         yield f"/** {what}; `id` is the name that the host knows. */"
     yield f"enum class {name}(val id: String) {{"
-    yield from (f"{_STEP}{case}({_string(value)})," for value, case in cases.items())
+    yield from (f"{STEP}{case}({string(value)})," for value, case in cases.items())
     yield "}"
 
 
 def _functions(manifest: Manifest) -> Iterator[str]:
     yield "/** The model, once its files and the engine on this processor are proven. */"
     yield "fun open(assets: AssetManager, threads: Int = 1): Model ="
-    yield f"{_STEP}Model.open(manifest, AssetFiles(assets, FOLDER), LiteRt(threads))"
+    yield f"{STEP}Model.open(manifest, AssetFiles(assets, FOLDER), LiteRt(threads))"
     yield ""
     yield "/** Every file against its SHA-256, and every golden vector through the engine. */"
     yield "fun selfTest(assets: AssetManager, threads: Int = 1): Verification ="
-    yield f"{_STEP}Model.selfTest(manifest, AssetFiles(assets, FOLDER), LiteRt(threads))"
+    yield f"{STEP}Model.selfTest(manifest, AssetFiles(assets, FOLDER), LiteRt(threads))"
     if manifest.tasks:
         yield ""
         yield "/** What a task of this bundle answers. */"
         yield "operator fun Prediction.get(task: Task): TaskResult = this[task.id]"
 
 
-def _manifest(bundle: Bundle, graphs: Sequence[Graph]) -> Lines:
+def _manifest(bundle: Bundle, graphs: Sequence[Graph], parts: Parts) -> Lines:
     manifest, members = bundle.manifest, bundle.manifest.members
     golden = manifest.golden
     fields: dict[str, Lines] = {
@@ -129,30 +142,24 @@ def _manifest(bundle: Bundle, graphs: Sequence[Graph]) -> Lines:
         "hash": ["HASH"],
         "rate": ["RATE"],
         "samples": ["WINDOW_SAMPLES"],
-        "channels": _list(_channel(x) for x in manifest.channels),
-        "embedding": _list(
-            [f"Stage({_string(x.name)}, {x.start}, {x.stop})"] for x in manifest.embedding
+        "channels": parts.list(
+            "channels", "dev.onwrist.Channel", (_channel(x) for x in manifest.channels)
         ),
-        "tasks": _list(_task(x) for x in manifest.tasks),
-        "graphs": _list(
-            _call(
-                "Graph",
-                [_string(x.file)],
-                [f"Role.{x.role.upper()}"],
-                [str(members[x.file].bytes)],
-                [_string(members[x.file].sha256)],
-                *([] if x.sensor is None else [[_string(x.sensor)]]),
-            )
-            for x in graphs
+        "embedding": parts.list(
+            "embedding",
+            "Stage",
+            ([f"Stage({string(x.name)}, {x.start}, {x.stop})"] for x in manifest.embedding),
         ),
-        "golden": _call(
+        "tasks": parts.list("tasks", "dev.onwrist.Task", (_task(x) for x in manifest.tasks)),
+        "graphs": parts.list("graphs", "Graph", (_graph(x, members[x.file]) for x in graphs)),
+        "golden": call(
             "GoldenOf",
-            [_string(golden.file)],
+            [string(golden.file)],
             [str(members[golden.file].bytes)],
-            [_string(members[golden.file].sha256)],
+            [string(members[golden.file].sha256)],
             [str(golden.windows)],
             [str(golden.steps)],
-            _map(golden.tolerance),
+            mapped(golden.tolerance),
         ),
     }
     if manifest.baseline is not None:
@@ -164,25 +171,37 @@ def _manifest(bundle: Bundle, graphs: Sequence[Graph]) -> Lines:
         fields["tokens"] = _tokens(manifest.tokens)
     if manifest.availability is not None:
         least, patterns = manifest.availability.least, manifest.availability.patterns
-        listed = _list(_pattern(x) for x in patterns)
-        fields["availability"] = _call("Availability", [float64(least)], listed)
+        listed = parts.list("patterns", "Pattern", (_pattern(x) for x in patterns))
+        fields["availability"] = call("Availability", [float64(least)], listed)
     if manifest.fusion is not None:
         x = manifest.fusion
         restores = str(x.restores).lower()
         fields["fusion"] = [f"Fusion({x.tokens}, {x.width}, {restores})"]
     if manifest.plausible:
-        fields["plausible"] = _list(_plausible(x) for x in manifest.plausible)
-    return _call("Manifest", *_named(fields))
+        records = (_plausible(x) for x in manifest.plausible)
+        fields["plausible"] = parts.list("plausible", "Plausible", records)
+    return call("Manifest", *named(fields))
+
+
+def _graph(graph: Graph, member: Member) -> Lines:
+    return call(
+        "Graph",
+        [string(graph.file)],
+        [f"Role.{graph.role.upper()}"],
+        [str(member.bytes)],
+        [string(member.sha256)],
+        *([] if graph.sensor is None else [[string(graph.sensor)]]),
+    )
 
 
 def _channel(channel: Channel) -> Lines:
-    return _call(
+    return call(
         "dev.onwrist.Channel",
-        [_string(channel.name)],
-        [_string(channel.sensor)],
+        [string(channel.name)],
+        [string(channel.sensor)],
         [float64(channel.rate)],
-        [_string(channel.unit)],
-        [_string(channel.polarity)],
+        [string(channel.unit)],
+        [string(channel.polarity)],
         [float64(channel.minimum)],
         [float64(channel.maximum)],
         [f"Aggregation.{channel.aggregation.upper()}"],
@@ -190,44 +209,44 @@ def _channel(channel: Channel) -> Lines:
 
 
 def _task(task: Task) -> Lines:
-    return _call(
+    return call(
         "dev.onwrist.Task",
-        [_string(task.name)],
+        [string(task.name)],
         [f"Kind.{task.kind.upper()}"],
-        ["null" if task.unit is None else _string(task.unit)],
-        _list([_string(x)] for x in task.labels),
-        _map(task.required),
-        _map(task.any_of),
+        ["null" if task.unit is None else string(task.unit)],
+        listed([string(x)] for x in task.labels),
+        mapped(task.required),
+        mapped(task.any_of),
         [float64(task.minimum_confidence)],
     )
 
 
 def _tokens(tokens: Tokens) -> Lines:
     groups = (
-        _call(
+        call(
             "Group",
-            [_string(x.name)],
-            _list([_string(name)] for name in x.channels),
+            [string(x.name)],
+            listed([string(name)] for name in x.channels),
             [str(x.least)],
         )
         for x in tokens.groups
     )
-    return _call(
+    return call(
         "Tokens",
         [str(tokens.patch)],
-        _list(groups),
+        listed(groups),
         [str(tokens.width)],
-        _list([str(x)] for x in tokens.sizes),
-        ["null" if tokens.interpolated is None else _string(tokens.interpolated)],
+        listed([str(x)] for x in tokens.sizes),
+        ["null" if tokens.interpolated is None else string(tokens.interpolated)],
     )
 
 
 def _pattern(pattern: Pattern) -> Lines:
-    return _call(
+    return call(
         "Pattern",
-        _list([_string(x)] for x in pattern.sensors),
-        _map(pattern.temperatures),
-        _map(pattern.minimum_confidence),
+        listed([string(x)] for x in pattern.sensors),
+        mapped(pattern.temperatures),
+        mapped(pattern.minimum_confidence),
     )
 
 
@@ -236,62 +255,21 @@ def _plausible(record: Plausible) -> Lines:
         return [f"Range({float64(pair[0])}, {float64(pair[1])})"]
 
     fields: dict[str, Lines] = {
-        "sensor": [_string(record.sensor)],
-        "acceleration": _list([_string(x)] for x in record.acceleration),
-        "turning": _list([_string(x)] for x in record.turning),
+        "sensor": [string(record.sensor)],
+        "acceleration": listed([string(x)] for x in record.acceleration),
+        "turning": listed([string(x)] for x in record.turning),
         "gravity": limits(record.gravity),
         "rest": limits(record.rest),
         "turns": limits(record.turns),
         "turnsPerG": limits(record.turns_per_g),
         "run": [float64(record.run)],
-        "rails": _list([float64(x)] for x in record.rails),
+        "rails": listed([float64(x)] for x in record.rails),
     }
     if record.usual is not None:
         mean, whitening = record.usual.mean, record.usual.whitening
-        fields["usual"] = _call("Usual", _floats(mean), _floats(whitening))
+        fields["usual"] = call("Usual", floats(mean), floats(whitening))
     if record.turned is not None:
         fields["turned"] = [float64(record.turned)]
     if record.exchanged:
-        fields["exchanged"] = _map(record.exchanged)
-    return _call("Plausible", *_named(fields))
-
-
-def _floats(numbers: Iterable[float]) -> Lines:
-    return _list([float64(x)] for x in numbers)
-
-
-def _map(numbers: Mapping[str, float]) -> Lines:
-    pairs = ([f"{_string(name)} to {float64(x)}"] for name, x in numbers.items())
-    return _call("mapOf", *pairs)
-
-
-def _list(values: Iterable[Lines]) -> Lines:
-    return _call("listOf", *values)
-
-
-def _named(fields: Mapping[str, Lines]) -> Iterator[Lines]:
-    return ([f"{name} = {lines[0]}", *lines[1:]] for name, lines in fields.items())
-
-
-def _call(name: str, *arguments: Lines) -> Lines:
-    """A call: in one line if it is short, else with a line or more for each argument."""
-    if all(len(lines) == 1 for lines in arguments):
-        whole = f"{name}({', '.join(lines[0] for lines in arguments)})"
-        if len(whole) <= 76:
-            return [whole]
-    found = [f"{name}("]
-    for lines in arguments:
-        found += _indented([*lines[:-1], f"{lines[-1]},"])
-    return [*found, ")"]
-
-
-def _assigned(what: str, lines: Lines) -> Lines:
-    return [f"{what} = {lines[0]}", *lines[1:]]
-
-
-def _indented(lines: Iterable[str]) -> Iterator[str]:
-    return (f"{_STEP}{line}" if line else line for line in lines)
-
-
-def _string(text: str) -> str:
-    return writing.string(text, "kotlin")
+        fields["exchanged"] = mapped(record.exchanged)
+    return call("Plausible", *named(fields))

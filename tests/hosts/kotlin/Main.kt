@@ -10,6 +10,7 @@ fun main(arguments: Array<String>) {
         "self-tests" -> selfTests(File(path))
         "predictions" -> predictions(Fields(Json.read(File(path).readText())))
         "refusals" -> refusals(File(path))
+        "odd" -> odd()
         "examples" -> examples(Fields(Json.read(File(path).readText())))
         else -> throw IllegalArgumentException(what)
     }

@@ -59,6 +59,9 @@ internal fun patternOf(fields: Fields) = Pattern(
     fields.numbers("minimum_confidence"),
 )
 
+private fun usualOf(fields: Fields) =
+    Usual(fields.doubles("mean").toList(), fields.doubles("whitening").toList())
+
 internal fun plausibleOf(fields: Fields): Plausible {
     fun range(name: String) = fields.doubles(name).let { Range(it[0], it[1]) }
     return Plausible(
@@ -71,7 +74,7 @@ internal fun plausibleOf(fields: Fields): Plausible {
         range("turns_per_g"),
         fields.number("run"),
         fields.doubles("rails").toList(),
-        if ("usual" in fields) fields.of("usual").let { Usual(it.doubles("mean").toList(), it.doubles("whitening").toList()) } else null,
+        if ("usual" in fields) usualOf(fields.of("usual")) else null,
         if ("turned" in fields) fields.number("turned") else null,
         fields.numbers("exchanged"),
     )

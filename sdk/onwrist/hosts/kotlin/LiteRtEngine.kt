@@ -66,5 +66,11 @@ private class LiteRtEngine(
         work()
     } catch (error: RuntimeException) {
         throw EngineError("LiteRT cannot $what $name: ${error.message}", error)
+    } catch (error: LinkageError) {
+        throw EngineError(
+            "LiteRT's library is not in this app for this processor (${error.message}): add " +
+                "com.google.ai.edge.litert:litert, and its ABI if the app filters them",
+            error,
+        )
     }
 }
