@@ -441,6 +441,21 @@ def test_the_page_of_the_api_fetches_nothing_from_elsewhere(client: httpx.Client
     assert "Binary push" in client.get("/docs/protocol").text
 
 
+def test_the_page_of_the_protocol_names_the_limits_that_hold(client: httpx.Client) -> None:
+    page, limits = client.get("/docs/protocol").text, Limits()
+    for words in (
+        f"{limits.body // 2**20} MiB, {limits.windows} windows",
+        f"of more than {limits.message // 2**20} MiB is an error",
+        f"more than {limits.longest // 2**20} MiB ends the connection",
+        f"({limits.ahead:,} grid points)",
+        f"{limits.errors} errors in a row end the connection",
+        f"within {limits.hello:g} s",
+        f"Every {limits.ping:g} s",
+        f'"most_streams": {limits.streams}',
+    ):
+        assert words in page, words
+
+
 def test_the_app_is_served_with_its_types_and_a_policy(client: httpx.Client) -> None:
     page = client.get("/")
     assert page.text == "<!doctype html><title>app</title>"
