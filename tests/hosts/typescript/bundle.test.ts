@@ -1,9 +1,20 @@
 /** A forged file against every rule of BUNDLE.md: each is refused, with the right reason. */
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { type Change, type Entry, bytes, entriesOf, type Lies, withManifest, zip } from "./forge.js";
-import { BundleError, InputError, openBundle, readBundle, readTensors } from "./host.js";
+import {
+  BundleError,
+  fromUrl,
+  InputError,
+  openBundle,
+  openFiles,
+  readBundle,
+  readTensors,
+} from "./host.js";
 import { bundleOf, bytesOf, NAMES } from "./shipped.js";
 
 let wrist: Entry[];
@@ -58,6 +69,32 @@ test("a file of gigabytes is refused before it is read", async () => {
   const huge = { size: 5e9, arrayBuffer: () => Promise.reject(new Error("it was read")) };
   await expect(readBundle(huge as unknown as Blob)).rejects.toThrow(/5000000000 bytes/);
   await expect(readBundle(new Blob([bytesOf("day-lsm2") as BlobPart]))).resolves.toBeDefined();
+});
+
+test("unpacked files are read from a folder, each by the hash of the bundle", async () => {
+  const packed = await bundleOf("day-lsm2");
+  const served = new Map(["manifest.json", "CARD.md"].map((name) => [`/day/${name}`, packed.member(name)]));
+  const server = createServer((request, response) => {
+    const found = served.get(request.url!);
+    response.writeHead(found ? 200 : 404).end(found);
+  });
+  await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
+  const read = fromUrl(`http://127.0.0.1:${(server.address() as AddressInfo).port}/day/`);
+  try {
+    const opened = await openFiles(read, packed.hash, ["CARD.md"]);
+    expect(opened.manifest).toEqual(packed.manifest);
+    expect([...opened.member("CARD.md")]).toEqual([...packed.member("CARD.md")]);
+    expect(() => opened.member("embed.s8.onnx")).toThrow(InputError);
+    const opening = (names: string[], hash = packed.hash) => openFiles(read, hash, names);
+    await expect(opening(["embed.s8.onnx"])).rejects.toThrow(/embed.s8.onnx cannot be had: 404/);
+    await expect(opening([], "0".repeat(64))).rejects.toThrow(/has the SHA-256 .* of another bundle/);
+    served.set("/day/CARD.md", packed.member("CARD.md").map((byte) => byte ^ 1));
+    await expect(opening(["CARD.md"])).rejects.toThrow(/CARD.md does not have the SHA-256/);
+    served.set("/day/setup.py", bytes("import os"));
+    await expect(opening(["setup.py"])).rejects.toThrow(/names no member setup.py/);
+  } finally {
+    server.close();
+  }
 });
 
 describe("the file", () => {
