@@ -57,8 +57,14 @@ def player(
     flags: Sequence[str] = STRICT,
     cc: Sequence[str] | None = None,
     linking: Sequence[str] = (),
+    kind: str = "litert",
 ) -> Path:
-    """The program that plays bundles, and the files that it opens, in a folder."""
+    """The program that plays bundles, and the files that it opens, in a folder.
+
+    Parameters
+    ----------
+    engine : the library of LiteRT, or of TensorFlow Lite if `kind` is "tflite".
+    """
     constants = {}
     for name in NAMES:
         constants |= c.constants(read(name))
@@ -70,9 +76,10 @@ def player(
     lines.append(f"static const onwrist_bundle *const BUNDLES[] = {{{records}}};")
     (folder / "bundles.h").write_text("\n".join(lines) + "\n")
     data(folder)
-    sources = [HERE / "c/play.c", *host(), SOURCES / "onwrist_litert.c"]
+    sources = [HERE / "c/play.c", *host(), SOURCES / f"onwrist_{kind}.c"]
+    sources += [HERE / "c/no_signatures.c"] * (kind == "tflite")
     sources += [folder / path for path in constants if path.endswith(".c")]
-    defined = ("-DSELFTEST_ENGINE=onwrist_litert", f"-I{folder}", *flags)
+    defined = (f"-DSELFTEST_ENGINE=onwrist_{kind}", f"-I{folder}", *flags)
     libraries = [engine, f"-Wl,-rpath,{engine.parent}", *linking]
     return build(folder / "play", sources, defined, libraries, cc)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import c_host
 import c_player
+import c_tflite
 import numpy as np
 import pytest
 from c_host import SANITIZED, STRICT, VECTORS
@@ -383,6 +385,45 @@ def test_a_stream_holds_no_more_after_a_longer_time(player: Path) -> None:
         told = c_player.play([player], model.name, player.parent, [asked])
         held.append(told[-1]["bytes"][0])
     assert held[1] < 1.1 * held[0] < 300_000
+
+
+@pytest.fixture(scope="session")
+def tflite_c() -> Path:
+    """TensorFlow Lite's C library and headers."""
+    if platform.machine() != "x86_64":
+        pytest.skip("the library that is fetched is for x86-64")
+    try:
+        return c_tflite.fetched()
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+def test_the_functions_of_tensorflow_lite_are_declared_as_they_are(
+    tflite_c: Path, tmp_path: Path
+) -> None:
+    declared = (c_host.SOURCES / "tflite_c_api.h").read_text().splitlines()
+    types = "typedef struct TfLiteSignatureRunner TfLiteSignatureRunner;"  # later than these
+    lines = ['#include "tensorflow/lite/c/c_api.h"', types]
+    lines += [line for line in declared if not line.startswith("typedef")]
+    (tmp_path / "both.c").write_text("\n".join(lines))
+    command = [str(c_host.compiler()), "-std=c11", f"-I{tflite_c / 'include'}", "-fsyntax-only"]
+    subprocess.run([*command, str(tmp_path / "both.c")], check=True, capture_output=True)
+
+
+def test_tensorflow_lites_own_library_gives_the_golden_numbers(
+    tflite_c: Path, tmp_path: Path
+) -> None:
+    library = tflite_c / "linux_amd64/libtensorflowlite_c.so"
+    program = c_player.player(tmp_path, library, kind="tflite")
+    for name in ("wrist-himae-small", "wrist-himae", "body-fusion"):
+        proof = c_player.play([program], name, tmp_path, [])[0]
+        # It is of 2022, and rounds ties otherwise.
+        assert (proof["passed"], proof["loose"]) == (True, True), proof["error"]
+    proof = c_player.play([program], "day-lsm2", tmp_path, [])[0]
+    assert (proof["status"], proof["passed"]) == (3, False)
+    assert proof["error"] == "TensorFlow Lite cannot open the model of embed.tflite"
+    told = c_player.play([program], "wrist-himae-small", tmp_path, [], "broken")[0]
+    assert told["status"] == 4
 
 
 def test_both_engines_compile_and_nothing_else_is_global(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class Writer:
             *self._tokens(),
             *self._patterns(),
             *self._plausible(),
-            *_numbers("TOLERANCE", "double", self._tolerances()),
+            *self._tolerances(),
             *self._record(),
         ]
         return writing.source(lines)
@@ -239,8 +239,10 @@ class Writer:
             f"     {usual}, {_number('double', turned)}, EXCHANGED_{k}}},",
         ]
 
-    def _tolerances(self) -> list[float]:
-        return [self._manifest.golden.tolerance[name] for name in self._manifest.outputs]
+    def _tolerances(self) -> list[str]:
+        golden, outputs = self._manifest.golden, self._manifest.outputs
+        tight = _numbers("TOLERANCE", "double", [golden.tolerance[x] for x in outputs])
+        return [*tight, *_numbers("LOOSE", "double", [golden.loose[x] for x in outputs])]
 
     def _record(self) -> list[str]:
         m, golden = self._manifest, self._manifest.golden
@@ -293,7 +295,7 @@ class Writer:
             f"const onwrist_bundle {bundle_name(self._bundle)} = {{",
             *(f"    .{name} = {value}," for name, value in fields.items()),
             f"    .golden = {{{golden_fields},",
-            f"               {golden.windows}, {golden.steps}, TOLERANCE}},",
+            f"               {golden.windows}, {golden.steps}, TOLERANCE, LOOSE}},",
             "};",
         ]
 

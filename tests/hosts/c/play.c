@@ -165,7 +165,8 @@ int main(int count, char **arguments) {
   broken = count > 3 && !strcmp(arguments[3], "broken");
   onwrist_status status = onwrist_open(bundle, &engine, arguments[2], &model, &error);
   if (!status) status = onwrist_verify(model, NULL, 0, &report, &error);
-  printf("{\"passed\":%s,\"differences\":", report.passed ? "true" : "false");
+  printf("{\"passed\":%s,\"loose\":%s,\"differences\":", report.passed ? "true" : "false",
+         report.loose ? "true" : "false");
   TELL_ALL(report.difference, report.output_count, tell);
   printf(",\"steps\":");
   TELL_ALL(report.step_difference, report.output_count, tell);

@@ -535,7 +535,7 @@ static void tell_grid(void) {
 }
 
 static void stream(void) {
-  static const onwrist_engine ENGINE = {"stand-in", opened, ran, closed};
+  static const onwrist_engine ENGINE = {"stand-in", opened, ran, closed, false};
   static const onwrist_file FILES[] = {{"graph", "", 0}};
   onwrist_bundle *b = bundle();
   onwrist_stream_options options = onwrist_stream_defaults();

@@ -126,6 +126,7 @@ typedef struct {
   const char *format; /* first part of the tensors' names: "tflite" */
   int windows, steps;
   const double *tolerance; /* by output: embedding, tasks, then weights and imputed if any */
+  const double *loose;     /* the same, for engines that round ties otherwise */
 } onwrist_golden;
 
 typedef struct {
@@ -173,7 +174,7 @@ typedef struct {
 } onwrist_tensor;
 
 /* An engine: onwrist_litert() in onwrist_litert.c, onwrist_tflite() in onwrist_tflite.c, or
-   your own. All tensors are float32 and found by name. */
+   your own, zero in what you do not set. All tensors are float32 and found by name. */
 typedef struct {
   const char *name;
   /* Open a graph whose bytes stay where they are until it is closed. `sizes` are its variants:
@@ -184,6 +185,7 @@ typedef struct {
   onwrist_status (*run)(void *opened, int size, const onwrist_tensor *inputs, int input_count,
                         const onwrist_tensor *outputs, int output_count, onwrist_error *error);
   void (*close)(void *opened);
+  bool rounds_otherwise; /* whether it may round ties otherwise than the bundle's engine */
 } onwrist_engine;
 
 /* LiteRT's C API (libLiteRt.so); link onwrist_litert.c to use it. */
@@ -269,6 +271,7 @@ typedef struct {
   double token_difference;      /* days: of patches on their own from the day's; must be 0 */
   int output_count;
   bool passed;
+  bool loose; /* within `loose` and not within `tolerance`: see `rounds_otherwise` */
 } onwrist_report;
 
 /* Replay the golden vectors (the bytes of golden.safetensors, or NULL to read them from the

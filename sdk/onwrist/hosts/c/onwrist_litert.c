@@ -197,6 +197,6 @@ static onwrist_status run_graph(void *opened, int size, const onwrist_tensor *in
 }
 
 const onwrist_engine *onwrist_litert(void) {
-  static const onwrist_engine ENGINE = {"litert", open_graph, run_graph, close_graph};
+  static const onwrist_engine ENGINE = {"litert", open_graph, run_graph, close_graph, false};
   return &ENGINE;
 }

@@ -114,6 +114,6 @@ static onwrist_status run_graph(void *opened, int size, const onwrist_tensor *in
 }
 
 const onwrist_engine *onwrist_tflite(void) {
-  static const onwrist_engine ENGINE = {"tflite", open_graph, run_graph, close_graph};
+  static const onwrist_engine ENGINE = {"tflite", open_graph, run_graph, close_graph, true};
   return &ENGINE;
 }
