@@ -36,7 +36,8 @@ test: $(VENV)/.dev
 
 # What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
 test-arm: $(VENV)/.dev
-	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site armhf site-armhf count.so
+	PYTHON=$(BIN)/python benchmarks/arm/lane.sh $(OUT)/arm qemu host root site armhf site-armhf cross \
+	    count.so
 	ONWRIST_ARM=$(OUT)/arm $(BIN)/python -m pytest tests/arm
 
 app: node_modules/.ready

@@ -10,6 +10,7 @@
 #
 #   DIR/qemu        QEMU 10 (GPL-2) of backports: has a Cortex-A55, shows cores as they are
 #   DIR/host        QEMU 7.2 (GPL-2), whose dynamic build loads plugins, and its libraries
+#   DIR/cross       GCC 12 (GPL-3) for arm64 and libc's headers, for the C host
 #   DIR/root        arm64: Python 3.11, its standard library and libstdc++
 #   DIR/site        aarch64 wheels: the engines, and what the runtime imports
 #   DIR/armhf       32-bit Arm: the same as root, and Debian's NumPy
@@ -106,6 +107,8 @@ make_qemu() {
 
 make_host() { unpack "$1" amd64 qemu-user; }
 
+make_cross() { unpack "$1" amd64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross; }
+
 make_llvm() { unpack "$1" amd64 llvm-19; }
 
 make_root() { unpack "$1" arm64 python3.11-minimal libpython3.11-stdlib libstdc++6; }
@@ -179,6 +182,7 @@ trap 'rm -rf "$WORK"' EXIT
 
 part qemu
 part host
+part cross
 part llvm
 part root
 part site "$NUMPY" "$MSGSPEC" "$SAFETENSORS" "${LITERT[@]}" "$ONNXRUNTIME"
