@@ -10,6 +10,9 @@ interface HealthConnectClient {
     suspend fun <T : Record> readRecords(request: ReadRecordsRequest<T>): ReadRecordsResponse<T>
 
     companion object {
+        const val SDK_AVAILABLE = 3
+
+        fun getSdkStatus(context: Context): Int = TODO("$context")
         fun getOrCreate(context: Context): HealthConnectClient = TODO("$context")
     }
 }

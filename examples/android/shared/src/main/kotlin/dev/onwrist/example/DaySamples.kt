@@ -37,7 +37,8 @@ private const val APART = 1e-3 // seconds that a share lies behind the beginning
  */
 fun stepSamples(steps: List<Steps>, heartTimes: DoubleArray): Samples {
     val pairs = ArrayList<Pair<Double, Float>>()
-    for (minute in heartTimes.map { floor(it / MINUTE) }.distinct()) pairs.add(minute * MINUTE to 0f)
+    val worn = heartTimes.map { floor(it / MINUTE) }.distinct()
+    for (minute in worn) pairs.add(minute * MINUTE to 0f)
     for (counted in steps) {
         val length = counted.end - counted.start
         if (length < 0 || length > LONGEST || counted.count < 0) continue

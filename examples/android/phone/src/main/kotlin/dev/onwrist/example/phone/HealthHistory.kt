@@ -21,8 +21,8 @@ import kotlin.reflect.KClass
 class HealthHistory(private val client: HealthConnectClient) {
     suspend fun read(since: Instant, until: Instant): Map<String, Signal> {
         val range = TimeRangeFilter.between(since, until)
-        val heart = all(HeartRateRecord::class, range).groupBy { it.metadata.dataOrigin.packageName }
-        val steps = all(StepsRecord::class, range).groupBy { it.metadata.dataOrigin.packageName }
+        val heart = all(HeartRateRecord::class, range).groupBy(::app)
+        val steps = all(StepsRecord::class, range).groupBy(::app)
         // Apps copy from each other: the one that measured most is taken, and its own steps.
         val worn = heart.maxByOrNull { (_, records) -> records.sumOf { it.samples.size } }
         val counted = steps[worn?.key]
@@ -42,6 +42,8 @@ class HealthHistory(private val client: HealthConnectClient) {
         )
         return signals(DayLsm2.Channel.HEART_RATE, beats) + signals(DayLsm2.Channel.STEPS, walked)
     }
+
+    private fun app(record: Record): String = record.metadata.dataOrigin.packageName
 
     private fun signals(channel: DayLsm2.Channel, samples: Samples): Map<String, Signal> =
         if (samples.times.isEmpty()) emptyMap() else

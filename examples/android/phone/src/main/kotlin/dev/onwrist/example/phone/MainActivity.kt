@@ -24,16 +24,18 @@ import dev.onwrist.Signal
 import dev.onwrist.bundles.DayLsm2
 import dev.onwrist.bundles.DayLsm2.get
 import dev.onwrist.example.Reading
+import dev.onwrist.example.worker
+import java.io.IOException
 import java.time.Duration
 import java.time.Instant
 import java.time.ZoneId
 import java.time.ZoneOffset
 import java.util.Locale
-import java.util.concurrent.Executors
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.launch
 
 class MainActivity : ComponentActivity() {
-    private val work = Executors.newSingleThreadExecutor()
+    private val work = worker()
     private var model: Model? = null
     private var belt: HeartRateBelt? = null
     private var counter: StepCounter? = null
@@ -43,28 +45,25 @@ class MainActivity : ComponentActivity() {
         HealthPermission.getReadPermission(HeartRateRecord::class),
         HealthPermission.getReadPermission(StepsRecord::class),
     )
+    private val bluetooth =
+        listOf(Manifest.permission.BLUETOOTH_SCAN, Manifest.permission.BLUETOOTH_CONNECT)
     private val askForRecords =
-        registerForActivityResult(PermissionController.createRequestPermissionResultContract()) { granted ->
-            if (granted.containsAll(records)) showHistory() else
-                tell("without heart rate and steps of Health Connect there is no history")
+        registerForActivityResult(PermissionController.createRequestPermissionResultContract()) {
+            if (it.containsAll(records)) showHistory() else
+                tell("no history: allow heart rate and steps in Health Connect, App permissions")
         }
     private val askForSensors =
-        registerForActivityResult(ActivityResultContracts.RequestMultiplePermissions()) { goLive() }
+        registerForActivityResult(ActivityResultContracts.RequestMultiplePermissions(), ::goLive)
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         screen = TextView(this)
         val column = LinearLayout(this).apply { orientation = LinearLayout.VERTICAL }
-        column.addView(button("History of Health Connect") { askForRecords.launch(records) })
+        column.addView(button("History of Health Connect", ::askForHistory))
         column.addView(
             button("Heart rate sensor") {
-                askForSensors.launch(
-                    arrayOf(
-                        Manifest.permission.BLUETOOTH_SCAN,
-                        Manifest.permission.BLUETOOTH_CONNECT,
-                        Manifest.permission.ACTIVITY_RECOGNITION,
-                    ),
-                )
+                val others = Manifest.permission.ACTIVITY_RECOGNITION
+                askForSensors.launch((bluetooth + others).toTypedArray())
             },
         )
         column.addView(screen)
@@ -87,19 +86,33 @@ class MainActivity : ComponentActivity() {
         super.onDestroy()
     }
 
+    private fun askForHistory() {
+        if (HealthConnectClient.getSdkStatus(this) == HealthConnectClient.SDK_AVAILABLE) {
+            askForRecords.launch(records)
+        } else {
+            tell("Health Connect is not on this phone: install or update it in the store")
+        }
+    }
+
     private fun showHistory() = withHistory(Duration.ofDays(14)) { open, signals ->
         if (signals.isEmpty()) tell("Health Connect has no heart rate and no steps of two weeks")
         else open.predictRecording(signals).forEach(::show)
     }
 
-    private fun goLive() = withHistory(Duration.ofDays(1)) { open, signals ->
+    private fun goLive(granted: Map<String, Boolean>) = withHistory(Duration.ofDays(1)) { open, signals ->
         runOnUiThread {
             belt?.stop()
             counter?.stop()
             val day = LiveDay(open, ::read, work, ::show, ::tell)
             day.begin(signals)
-            belt = HeartRateBelt(this, day::measured, ::tell).also { it.start() }
-            counter = StepCounter(this, day::walked).also { it.start() }
+            if (bluetooth.all { granted[it] == true }) {
+                belt = HeartRateBelt(this, day::measured, ::tell).also { it.start() }
+            } else {
+                tell("Bluetooth was refused: allow nearby devices in the settings of this app")
+            }
+            if (granted[Manifest.permission.ACTIVITY_RECOGNITION] == true) {
+                counter = StepCounter(this, day::walked).also { it.start() }
+            }
         }
     }
 
@@ -109,11 +122,18 @@ class MainActivity : ComponentActivity() {
         lifecycleScope.launch {
             val signals = try {
                 val now = Instant.now()
-                HealthHistory(HealthConnectClient.getOrCreate(this@MainActivity)).read(now - length, now)
+                val client = HealthConnectClient.getOrCreate(this@MainActivity)
+                HealthHistory(client).read(now - length, now)
             } catch (error: SecurityException) {
                 emptyMap()
+            } catch (error: UnsupportedOperationException) {
+                emptyMap()
             } catch (error: IllegalStateException) {
-                tell("Health Connect is not on this phone, or must be updated")
+                if (error is CancellationException) throw error
+                tell("Health Connect does not answer: ${error.message}")
+                emptyMap()
+            } catch (error: IOException) {
+                tell("Health Connect could not read its records: try again")
                 emptyMap()
             }
             work.execute {

@@ -8,6 +8,7 @@ import androidx.health.services.client.data.DataPointContainer
 import androidx.health.services.client.data.DataType
 import androidx.health.services.client.data.PassiveListenerConfig
 import dev.onwrist.Model
+import dev.onwrist.OnwristError
 import dev.onwrist.Prediction
 import dev.onwrist.Stream
 import dev.onwrist.example.BootClock
@@ -65,9 +66,12 @@ class DayMonitor(
                 Steps(start, clock.local(it.endDurationFromBoot.toNanos()), it.value)
             }
             val walked = stepSamples(counts, beats.times)
-            val found = stream.push("heart_rate", beats.times, beats.values) +
-                stream.push("steps", walked.times, walked.values)
-            found.forEach(show)
+            try {
+                stream.push("heart_rate", beats.times, beats.values).forEach(show)
+                stream.push("steps", walked.times, walked.values).forEach(show)
+            } catch (error: OnwristError) {
+                tell(error.message.orEmpty())
+            }
         }
     }
 }

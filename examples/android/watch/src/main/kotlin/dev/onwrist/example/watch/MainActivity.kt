@@ -17,23 +17,24 @@ import dev.onwrist.TaskResult
 import dev.onwrist.bundles.DayLsm2
 import dev.onwrist.bundles.WristHimae
 import dev.onwrist.example.Reading
+import dev.onwrist.example.worker
 import java.time.Instant
 import java.time.ZoneId
 import java.util.Locale
-import java.util.concurrent.Executors
 
 class MainActivity : ComponentActivity() {
-    private val work = Executors.newSingleThreadExecutor()
+    private val work = worker()
     private val models = ArrayList<Model>()
     private var trackers: WristTrackers? = null
     private var day: DayMonitor? = null
     private lateinit var screen: TextView
     private val lines = sortedMapOf<String, String>()
 
-    private val ask = registerForActivityResult(ActivityResultContracts.RequestMultiplePermissions()) {
-        // What is refused is missing in the windows, and the models say so.
-        work.execute(::open)
-    }
+    private val ask =
+        registerForActivityResult(ActivityResultContracts.RequestMultiplePermissions()) {
+            // What is refused is missing in the windows, and the models say so.
+            work.execute(::open)
+        }
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)

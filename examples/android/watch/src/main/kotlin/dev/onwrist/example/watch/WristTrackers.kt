@@ -12,8 +12,8 @@ import com.samsung.android.service.health.tracking.data.DataPoint
 import com.samsung.android.service.health.tracking.data.HealthTrackerType
 import com.samsung.android.service.health.tracking.data.PpgType
 import com.samsung.android.service.health.tracking.data.ValueKey
-import dev.onwrist.InputError
 import dev.onwrist.Model
+import dev.onwrist.OnwristError
 import dev.onwrist.Prediction
 import dev.onwrist.Stream
 import dev.onwrist.example.GALAXY_RATE
@@ -55,7 +55,8 @@ class WristTrackers(
     override fun onConnectionSuccess() {
         val supported = service.trackingCapability.supportHealthTrackerTypes
         if (HealthTrackerType.PPG_CONTINUOUS in supported) {
-            val tracker = service.getHealthTracker(HealthTrackerType.PPG_CONTINUOUS, setOf(PpgType.GREEN))
+            val green = setOf(PpgType.GREEN)
+            val tracker = service.getHealthTracker(HealthTrackerType.PPG_CONTINUOUS, green)
             follow(tracker, "ppg") { point ->
                 val time = galaxySeconds(point.timestamp)
                 floatArrayOf(filter.of(time, point.getValue(ValueKey.PpgSet.PPG_GREEN)))
@@ -78,7 +79,7 @@ class WristTrackers(
     override fun onConnectionEnded() = tell("the Health Platform ended the connection")
 
     override fun onConnectionFailed(error: HealthTrackerException) =
-        tell("no connection to the Health Platform: install or update it, and turn on its developer mode")
+        tell("no connection to the Health Platform: update it, and turn on its developer mode")
 
     private fun follow(tracker: HealthTracker, sensor: String, sample: (DataPoint) -> FloatArray) {
         trackers.add(tracker)
@@ -99,7 +100,7 @@ class WristTrackers(
     private fun push(sensor: String, times: DoubleArray, samples: FloatArray) {
         try {
             stream.push(sensor, times, samples).forEach(show)
-        } catch (error: InputError) {
+        } catch (error: OnwristError) {
             tell(error.message.orEmpty())
         }
     }
