@@ -1,8 +1,9 @@
 """The Kotlin host, compiled once and asked on a JVM: cases of the vectors in, answers out.
 
-Compiled are the host, what `onwrist embed` writes for every bundle that ships, and the runner
-in `kotlin/`, which puts LiteRT's C library from the ai-edge-litert wheel under the Java API
-that the host calls. What was compiled is kept in out/kotlin until any source changes.
+Compiled are the host, what `onwrist embed` writes for every bundle that ships, the lines of
+its README, the sources of the Android example, and the runner in `kotlin/`, which puts
+LiteRT's C library from the ai-edge-litert wheel under the Java API that the host calls. What
+was compiled is kept in out/kotlin until any source changes.
 
     python tests/hosts/kotlin_host.py CASES.json
 
@@ -111,6 +112,28 @@ def odd_constants() -> Path:
 
 
 @cache
+def readme_lines() -> Path:
+    """The folder of the lines by which each README says that the bundle is called."""
+    found = {}
+    for number, readme in enumerate(sorted(written().glob("*/README.md"))):
+        code = readme.read_text("utf-8").split("```kotlin\n")[1].split("```")[0].splitlines()
+        imports = [line for line in code if line.startswith("import ")]
+        body = [f"    {line}" for line in code if line not in imports]
+        takes = "context: Context, timestamps: DoubleArray, samples: FloatArray"
+        lines = [
+            f"package readme{number}",
+            *imports,
+            "import android.content.Context",
+            '@Suppress("UNUSED_PARAMETER")',
+            f"fun called({takes}, midnight: Double, show: (Any?) -> Unit) {{",
+            *body,
+            "}",
+        ]
+        found[f"Readme{number}.kt"] = "\n".join(lines).encode()
+    return _kept("readme", found)
+
+
+@cache
 def compiled() -> Path:
     """The jar of everything that is compiled.
 
@@ -122,6 +145,7 @@ def compiled() -> Path:
     sources = [*sorted(HERE.glob("kotlin/**/*.kt")), *example_sources()]
     sources += sorted(REPOSITORY.glob("sdk/onwrist/hosts/kotlin/*.kt"))
     sources += [*sorted(written().glob("*/bundle/**/*.kt")), odd_constants() / "Odd.kt"]
+    sources += sorted(readme_lines().glob("*.kt"))
     digest = hashlib.sha256()
     for source in sources:
         digest.update(f"{source.name}\0".encode() + source.read_bytes() + b"\0")
