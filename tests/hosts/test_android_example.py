@@ -17,7 +17,7 @@ import pytest
 
 from onwrist.bundles import shipped
 from onwrist.embed import embed, kotlin
-from onwrist.readers.history_minutes import split
+from onwrist.readers.histories.minutes import split
 
 EXAMPLE = kotlin_host.REPOSITORY / "examples" / "android"
 NAME = "{http://schemas.android.com/apk/res/android}name"
