@@ -83,6 +83,15 @@ def test_arm_does_what_the_vectors_say(lane: Path, vectors: Path, core: str, fil
         assert apart(found, case["expected"]) == [], case["name"]
 
 
+def test_arm_computes_the_bits_of_this_machine(
+    lane: Path, vectors: Path, tmp_path: Path
+) -> None:
+    files = [c_host.VECTORS / f"{file}.json" for file in ("host", "streams", "plausible")]
+    cases = [case for file in files for case in c_host.cases_of(file)]
+    here = c_host.replay(cases, [c_host.runner(tmp_path)])
+    assert c_host.replay(cases, on(lane, "Cortex-A53", vectors)) == here
+
+
 @pytest.mark.parametrize("name", c_player.NAMES)
 def test_arm_predicts_what_this_machine_predicts(
     lane: Path, player: Path, here: Path, name: str
@@ -90,22 +99,16 @@ def test_arm_predicts_what_this_machine_predicts(
     bundle = c_player.read(name)
     asked = requests(bundle)
     wanted = c_player.play([here], name, here.parent, asked)
-    answers = {
-        core: c_player.play(on(lane, core, player), name, player.parent, asked)
-        for core in CORES
-    }
-    # Both cores run the same C; only the kernels of the engine could differ.
-    tolerance = bundle.manifest.golden.tolerance
-    most = max(x for output, x in tolerance.items() if output != "imputed")
-    for told in answers.values():
+    # Floats of a day are rounded to integers between its layers, sometimes to another one.
+    day = bundle.manifest.tokens is not None
+    most = max(bundle.manifest.golden.tolerance.values()) if day else 1e-5
+    for core in CORES:
+        told = c_player.play(on(lane, core, player), name, player.parent, asked)
         assert told[0]["passed"], told[0]["error"]
         assert not [x["error"] for x in told if x["error"]]
-        pairs = list(zip(told[1:], wanted[1:], strict=True))
-        assert sum(len(x["predictions"]) for x, _ in pairs) > 5
-        for given, same in pairs:
-            assert len(given["predictions"]) == len(same["predictions"])
-            for one, other in zip(given["predictions"], same["predictions"], strict=True):
-                hold(one, other, most, tolerance.get("imputed", 0.0))
+        assert sum(len(x["predictions"]) for x in told[1:]) > 5
+        for given, same in zip(told[1:], wanted[1:], strict=True):
+            hold(given["predictions"], same["predictions"], most)
 
 
 def requests(bundle: Bundle) -> list[list[str]]:
@@ -136,18 +139,18 @@ def _bursts(signal: Any) -> Any:
         yield signal.times[k : k + 400], signal.values[k : k + 400]
 
 
-def hold(given: Any, wanted: Any, most: float, imputed: float) -> None:
-    """The same times, coverage and decisions; numbers of the graphs within `most`."""
+def hold(given: Any, wanted: Any, most: float) -> None:
+    """The same times, coverage and decisions; numbers within `most` of 1 or of themselves."""
     if isinstance(wanted, dict):
         assert given.keys() == wanted.keys()
         for key in wanted:
-            hold(given[key], wanted[key], imputed if key == "imputed" else most, imputed)
+            hold(given[key], wanted[key], most)
     elif isinstance(wanted, list):
         assert len(given) == len(wanted)
         for pair in zip(given, wanted, strict=True):
-            hold(*pair, most, imputed)
+            hold(*pair, most)
     elif isinstance(wanted, float):
-        assert abs(given - wanted) <= most
+        assert abs(given - wanted) <= most * max(1.0, abs(wanted))
     else:
         assert given == wanted
 

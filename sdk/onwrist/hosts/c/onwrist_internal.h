@@ -20,6 +20,7 @@
 #define OW_LATEST 1e11          /* seconds: the year 5138 */
 #define OW_LONGEST (366 * 86400.0) /* seconds between stamps of one clock */
 #define OW_HISTORY 14           /* samples before one that tell where its stamp should be */
+#define OW_CHANNELS 256         /* at most, as in the bundle's format */
 
 typedef int64_t ow_index; /* of grid points, counted from time 0 */
 
@@ -95,7 +96,7 @@ ow_index ow_floor_div(ow_index a, ow_index b);
 /* ---- The timeline (onwrist_timeline.c) ---- */
 
 typedef struct {
-  int rows[256], row_count; /* of the window */
+  int rows[OW_CHANNELS], row_count; /* of the window */
   double rate;
   bool minutes; /* whether samples are put together, not resampled */
   double reach, run;

@@ -151,6 +151,9 @@ static onwrist_status open_model(const onwrist_bundle *bundle, const onwrist_eng
     return ow_fail(error, ONWRIST_INPUT, "a model needs a bundle's constants, an engine, and "
                                          "the bundle's files");
   *opened = NULL;
+  if (bundle->channel_count < 1 || bundle->channel_count > OW_CHANNELS)
+    return ow_fail(error, ONWRIST_INPUT, "a bundle has 1 to %d channels, not %d", OW_CHANNELS,
+                   bundle->channel_count);
   onwrist_model *model = calloc(1, sizeof *model);
   if (!model) return ow_fail(error, ONWRIST_MEMORY, "not enough memory for %s", bundle->name);
   model->bundle = bundle;

@@ -46,7 +46,11 @@ onwrist_status ow_timeline_make(ow_timeline *timeline, const onwrist_bundle *bun
       /* Steps of a run are below 3 / 2 periods. */
       sensor->run = 1.5 * (OW_HISTORY + 1) / sensor->rate;
       sensor->reach = ow_reach(sensor->rate, bundle->rate);
-      if (!ow_kernel_make(&sensor->kernel, memory, sensor->rate, bundle->rate))
+      /* Sensors of one rate share its filter. */
+      for (int k = 0; k < s && !sensor->kernel.rate; k++)
+        if (timeline->sensors[k].rate == sensor->rate) sensor->kernel = timeline->sensors[k].kernel;
+      if (!sensor->kernel.rate &&
+          !ow_kernel_make(&sensor->kernel, memory, sensor->rate, bundle->rate))
         return ow_fail(error, ONWRIST_MEMORY, "not enough memory for the filter of %s",
                        bundle->sensors[s]);
     }
@@ -186,7 +190,7 @@ static void sort_in(ow_timeline *timeline, ow_sensor *sensor, double time, const
 
 bool ow_timeline_take(ow_timeline *timeline, ow_sensor *sensor, int axis, const double *times,
                       const float *samples, int width, size_t count) {
-  float values[256];
+  float values[OW_CHANNELS];
   if (!make_room(timeline, sensor, count)) return false;
   for (int r = 0; r < sensor->row_count; r++) values[r] = NAN;
   for (size_t i = 0; i < count; i++) {
