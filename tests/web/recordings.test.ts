@@ -194,6 +194,29 @@ describe("wrist-himae-small", () => {
     expect(own.split("\n").length).toBe(other.split("\n").length);
   });
 
+  test("files that are dropped anywhere on the page are opened", async () => {
+    const { page } = here;
+    await page.evaluate(() => {
+      const rows = Array.from({ length: 1200 }, (_, k) => `${k / 64},${Math.sin(k / 8)}`).join(
+        "\n",
+      );
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([`time,ppg\n${rows}\n`], "dropped.csv"));
+      const drop = new DragEvent("drop", {
+        dataTransfer: transfer,
+        bubbles: true,
+        cancelable: true,
+      });
+      document.body.dispatchEvent(drop);
+    });
+    await page.waitForFunction(() =>
+      document.querySelector("#recorded")!.textContent!.startsWith("dropped: 0:18"),
+    );
+    expect(await page.locator("#recorded").textContent()).toContain("ppg 64 Hz");
+    await playThrough(page);
+    expect((await report<Report>(page)).predictions.length).toBe(2);
+  });
+
   test("by steps it predicts as onwrist stream does, sooner and oftener", async () => {
     const { page } = here;
     await page.selectOption("#mode", "step");

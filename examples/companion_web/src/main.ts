@@ -69,7 +69,7 @@ function take(reply: Reply): void {
       return showStatus(reply.status);
     case "predictions":
       predictions.push(...reply.predictions);
-      return showPredictions(false);
+      return soon();
     case "days":
       return showDays(reply.predictions, reply.midnight);
     case "error":
@@ -233,6 +233,18 @@ function enable(): void {
 }
 
 // Predictions
+
+let drawing = false;
+
+/** Show what came once a frame: as fast as possible is hundreds of windows a second. */
+function soon(): void {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    showPredictions(false);
+  });
+}
 
 function showPredictions(anew: boolean): void {
   if (!bundle) return;

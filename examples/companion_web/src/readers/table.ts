@@ -12,7 +12,7 @@ import { estimateRate } from "./rates";
 import { signalOf, type Recording, type Signal } from "./recording";
 import { isoSeconds } from "./times";
 
-export const MOST_SAMPLES = 32_000_000;
+export const MOST_SAMPLES = 16_000_000;
 const LATEST = 1e11; // the year 5138; epoch milliseconds are beyond it
 // What pandas takes for a blank cell.
 const BLANK = new Set(

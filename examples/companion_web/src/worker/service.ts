@@ -4,7 +4,7 @@
  * The protocol is sdk/onwrist/serve/PROTOCOL.md: a WebSocket a stream, pushes with an id, and
  * rows of `onwrist predict --json` back. Only the origin that the page came from is asked.
  */
-import type { Counters, Manifest, Prediction } from "@onwrist/stream";
+import type { Counters, Manifest, Prediction, TaskResult } from "@onwrist/stream";
 import { AppError } from "../errors";
 import type { Mode } from "../protocol";
 import type { Pushable } from "./player";
@@ -65,7 +65,12 @@ type Answer =
   | { state: Pick<ServiceStream, "coverage" | "staleness" | "counters"> }
   | { error: string };
 
-type Row = Omit<Prediction, "embedding" | "imputed" | "model">;
+/** What `onwrist predict --json` prints: a task has only what its kind has. */
+type Row = Omit<Prediction, "embedding" | "imputed" | "model" | "tasks"> & {
+  tasks: Record<string, Partial<TaskResult>>;
+};
+
+const NOTHING = { value: null, unit: null, label: null, probabilities: null };
 
 class ServiceStream implements Pushable {
   coverage: Record<string, number> = {};
@@ -143,10 +148,24 @@ class ServiceStream implements Pushable {
     if ("prediction" in answer) {
       const { name, version, hash } = this.model;
       const model = { name, version, hash };
-      this.predictions.push({ ...answer.prediction, embedding: null, imputed: null, model });
+      const { tasks, ...row } = answer.prediction;
+      const whole = Object.entries(tasks).map(([task, result]) => [
+        task,
+        { ...NOTHING, ...result },
+      ]);
+      this.predictions.push({
+        ...row,
+        tasks: Object.fromEntries(whole) as Prediction["tasks"],
+        embedding: null,
+        imputed: null,
+        model,
+      });
       return;
     }
-    if ("state" in answer) Object.assign(this, answer.state);
+    if ("state" in answer) {
+      const { coverage, staleness, counters } = answer.state;
+      Object.assign(this, { coverage, staleness, counters });
+    }
     if ("error" in answer) this.waiting?.failed(new AppError(`${SERVICE}: ${answer.error}`));
     else this.waiting?.done();
     this.waiting = null;
