@@ -131,6 +131,8 @@ def test_folders_of_others_are_refused(tmp_path: Path, capsys: Capture) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "empty")
     fails(capsys, 2, [*command, link], "symbolic link")
+    (tmp_path / "round").symlink_to("round")
+    fails(capsys, 1, [*command, tmp_path / "round" / "below"], "cannot be written")
     fails(capsys, 2, [*command, "a\0b"], "not the path of a folder")
     assert (full / "main.swift").read_text() == "print()"
 
@@ -138,8 +140,42 @@ def test_folders_of_others_are_refused(tmp_path: Path, capsys: Capture) -> None:
 def test_the_folder_one_is_in_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
+    command: list[str | Path] = ["embed", "wrist-himae", "--target", "ios", "-o"]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path / "in")
+    for place in (".", "..", "../in", tmp_path / "in", tmp_path / "link" / "in"):
+        fails(capsys, 2, [*command, place], "you are in")
+    fails(capsys, 2, [*command, ""], "'' is not the path of a folder")
+    (tmp_path / "in").rmdir()
+    fails(capsys, 1, [*command, "there"], "there: cannot be written")
+
+
+def test_a_folder_has_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = embed(SHIPPED["wrist-himae"], "ios")
     monkeypatch.chdir(tmp_path)
-    fails(capsys, 2, ["embed", "wrist-himae", "--target", "ios", "-o", "."], "you are in")
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("far/away")
+    for name in ("größe 低", "-o", "n" * 255, "link/../b", os.fsdecode(b"\xff")):
+        folder.write_folder(name, files)
+        assert (Path(name) / "README.md").read_bytes() == files["README.md"]
+    assert (tmp_path / "far" / "b").is_dir()  # as the system follows a link
+
+
+@pytest.mark.parametrize(("target", "built"), [("c", "selftest"), ("web", "dist/index.js")])
+def test_what_the_readme_says_to_build_is_in_nobodys_way(
+    target: str, built: str, tmp_path: Path, capsys: Capture
+) -> None:
+    place = tmp_path / "wrist"
+    again: list[str | Path] = ["embed", "wrist-himae", "--target", target, "-o", place]
+    assert main([str(x) for x in again]) == 0
+    for path in (built, f"mine/{built}"):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_text("")
+    fails(capsys, 2, again, f"wrote it: mine/{built};")
+    (place / "mine" / built).unlink()
+    assert main([str(x) for x in again]) == 0
+    assert not (place / built).exists()
 
 
 def test_an_interrupted_write_leaves_the_old_folder(

@@ -21,6 +21,8 @@ from onwrist_runtime.errors import InputError, OnwristError
 _SHOWN = 5  # files in a message
 # What opening a folder leaves in it: nobody's work, and gone with the folder.
 _LEFT_BY_TOOLS = frozenset({".DS_Store", "Thumbs.db", ".swiftpm", ".build", ".gradle", ".idea"})
+# What a target's README says to build in the folder.
+_BUILT = {"c": "selftest", "web": "dist"}
 
 
 def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
@@ -33,8 +35,8 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
     OnwristError
         The disk is full or cannot be written; what was there is as before.
     """
-    place = _place(folder)
     try:
+        place = _place(folder)
         _check(place)
         _write(place, files)
     except OSError as error:
@@ -43,10 +45,14 @@ def write_folder(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> 
 
 def _place(folder: str | os.PathLike[str]) -> Path:
     """The absolute path, if a folder of this name can be made and moved."""
-    if "\0" in str(folder):
+    if not str(folder) or "\0" in str(folder):
         raise InputError(f"{str(folder)!r} is not the path of a folder")
-    place = Path(os.path.abspath(folder))
-    if place == Path.cwd() or place in Path.cwd().parents:
+    # Links on the way are followed as the system does, and one in its place is told later.
+    path = Path(folder)
+    above, name = (path, "") if path.name == ".." else (path.parent, path.name)
+    place = Path(os.path.realpath(above)) / name
+    here = Path.cwd()
+    if place == here or place in here.parents:
         raise InputError(f"{folder}: you are in this folder; name one to make in it")
     return place
 
@@ -61,13 +67,13 @@ def _check(place: Path) -> None:
         raise InputError(f"{place} is a file; name a folder")
     if not any(place.iterdir()):
         return
-    written = _recorded(place)
-    if written is None:
+    record = _recorded(place)
+    if record is None:
         raise InputError(
             f"{place} is not empty and was not written by onwrist embed; name another folder, "
             "or empty it"
         )
-    edited = _edited(place, written)
+    edited = _edited(place, record)
     if edited:
         more = f" and {len(edited) - _SHOWN} more" if len(edited) > _SHOWN else ""
         raise InputError(
@@ -77,7 +83,7 @@ def _check(place: Path) -> None:
 
 
 def _recorded(place: Path) -> Mapping[str, Any] | None:
-    """SHA-256 by file of an earlier embed; None if this is none."""
+    """The record of an earlier embed; None if this is none."""
     path = place / RECORD
     if path.is_symlink() or not path.is_file():
         return None
@@ -87,16 +93,17 @@ def _recorded(place: Path) -> Mapping[str, Any] | None:
         return None
     if not isinstance(record, dict) or record.get("format") != RECORD_FORMAT:
         return None
-    files = record.get("files")
-    return files if isinstance(files, dict) else None
+    return record if isinstance(record.get("files"), dict) else None
 
 
-def _edited(place: Path, written: Mapping[str, Any]) -> list[str]:
+def _edited(place: Path, record: Mapping[str, Any]) -> list[str]:
     """Files that are not as written, in order; one that is gone is no loss."""
+    written, built = record["files"], _BUILT.get(str(record.get("target")))
     edited = []
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        if not _LEFT_BY_TOOLS.isdisjoint(name.split("/")):
+        parts = name.split("/")
+        if parts[0] == built or not _LEFT_BY_TOOLS.isdisjoint(parts):
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             edited.append(name)
@@ -110,7 +117,7 @@ def _edited(place: Path, written: Mapping[str, Any]) -> list[str]:
 def _write(place: Path, files: Mapping[str, bytes]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     # One temporary folder holds the new files, and for a moment the old ones.
-    with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as made:
+    with tempfile.TemporaryDirectory(prefix=".onwrist-", dir=place.parent) as made:
         beside, old = Path(made) / "new", Path(made) / "old"
         for name, data in files.items():
             path = beside / name
