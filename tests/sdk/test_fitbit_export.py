@@ -44,6 +44,18 @@ def test_days_in_csv_files_are_predicted_as_they_were(
     assert any("files steps-*.json were left out" in x for x in readers.read(both).notes)
 
 
+def test_what_is_older_than_the_csv_files_is_read_from_json(tmp_path: Path) -> None:
+    row = '[{{"dateTime":"{}","value":"30"}}]'
+    files = {
+        f"{TOP}/steps_2026-08-01.csv": HEADER + b"2026-08-01T07:29:00Z,20,Charge 6\n",
+        f"{OLD}/steps-2026-07-02.json": row.format("07/02/26 07:29:00").encode(),
+        f"{OLD}/steps-2026-08-01.json": row.format("08/01/26 07:29:00").encode(),
+    }
+    found = readers.read(written.unpack(tmp_path / "t", files))
+    assert found.signals["steps"].values.tolist() == [30, 20]
+    assert "1 files steps-*.json were left out: steps_*.csv has the same" in found.notes
+
+
 @pytest.mark.parametrize("zone", [{}, BERLIN])
 @pytest.mark.parametrize("wall", [False, True])
 def test_days_in_json_files_are_predicted_as_they_were(

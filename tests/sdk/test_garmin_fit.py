@@ -126,6 +126,34 @@ def test_a_counter_begins_anew_at_midnight(tmp_path: Path) -> None:
     assert steps.values[steps.times < late + 3600].sum() == 50
 
 
+def test_files_that_overlap_are_counted_once(tmp_path: Path) -> None:
+    """A backup beside the files, or a file that the watch wrote on at."""
+    said = [counter(MIDNIGHT + 600 + 60 * k, 100 * k) for k in range(4)]
+    beats = [beat(MIDNIGHT + 60 * k, 70) for k in range(60)]
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (tmp_path / "a.fit").write_bytes(fit([fit_info(MIDNIGHT), *beats, *said]))
+    for part in (said, said[2:], said[:2]):
+        (folder / "b.fit").write_bytes(fit([fit_info(MIDNIGHT), *beats, *part]))
+        assert readers.read(tmp_path).signals["steps"].values.sum() == 300
+
+
+def test_the_last_word_of_a_day_is_of_that_day(tmp_path: Path) -> None:
+    late = MIDNIGHT + 86_400
+    beats = [beat(late - 3000 + 60 * k, 70) for k in range(100)]
+    said = [counter(late - 600, 9050), counter(late, 9080), counter(late, 0)]
+    steps = read(tmp_path, *beats, *said, counter(late + 60, 25)).signals["steps"]
+    assert steps.values.sum() == pytest.approx(30 + 25)
+    assert steps.values[steps.times < late + 3600].sum() == pytest.approx(30)
+
+
+def test_cycles_of_an_activity_are_no_counter_of_steps(tmp_path: Path) -> None:
+    turns = {"mesg_num": 20, "cycles": 90, "activity_type": "walking", "heart_rate": 120}
+    first = int(MIDNIGHT) - FIT_EPOCH
+    found = read(tmp_path, *(turns | {"timestamp": first + k} for k in range(600)))
+    assert set(found.signals) == {"heart_rate"}
+
+
 def test_an_activity_is_heart_rate_at_its_own_rate(tmp_path: Path) -> None:
     records = [
         {"mesg_num": 20, "timestamp": int(MIDNIGHT) - FIT_EPOCH + k, "heart_rate": 100 + k % 50}

@@ -1,8 +1,8 @@
 """A Fitbit account's export from Google Takeout, a folder or zip, in; records out.
 
 Read are "Physical Activity_GoogleData" (heart_rate_*.csv, steps_*.csv, activity_level_*.csv:
-timestamp, number or level, data source) and, for what is not there, "Global Export Data"
-(heart_rate-YYYY-MM-DD.json, steps-*.json). `fitbit_zone` says what becomes of their times.
+timestamp, number or level, data source) and, for what is older or not there, "Global Export
+Data" (heart_rate-YYYY-MM-DD.json, steps-*.json). `fitbit_zone` says what becomes of times.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         A file that is cut, damaged or of other columns; its name and line are said.
     """
     gathered = Gathered()
+    read = progress.Steps(len(found))
     by_kind: dict[tuple[str, str], list[Member]] = {}
     profile = None
     for member in found:
@@ -89,15 +90,14 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         else:
             profile = member.read(1 << 20).decode("utf-8", "replace")
     for what in ("heart_rate", "steps"):
-        if (what, "csv") in by_kind and (twins := by_kind.pop((what, "json"), None)):
-            gathered.notes.append(
-                f"{len(twins)} files {what}-*.json were left out: {what}_*.csv has the same"
-            )
+        _leave_out_twins(what, by_kind, gathered)
     days = [
         (_date(x), _from_json(x, "heart_rate", gathered))
-        for x in _told(by_kind.get(("heart_rate", "json"), []), found)
+        for x in read.each(by_kind.get(("heart_rate", "json"), []))
     ]
-    steps = [_from_json(x, "steps", gathered) for x in by_kind.get(("steps", "json"), ())]
+    steps = [
+        _from_json(x, "steps", gathered) for x in read.each(by_kind.get(("steps", "json"), []))
+    ]
     clock = clock_of(profile, [(date, rows[0]) for date, rows in days if len(rows[0])])
     gathered.notes.append(clock.note)
     for _, (times, values) in days:
@@ -106,16 +106,25 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         start, offset = clock.stamped(times)
         gathered.counts(_SOURCE, start, start + 60, offset, values)
     for what in _COLUMNS:
-        for member in _told(by_kind.get((what, "csv"), []), found):
+        for member in read.each(by_kind.get((what, "csv"), [])):
             _from_csv(member, what, clock, gathered)
     return gathered
 
 
-def _told(members: Sequence[Member], found: Sequence[Member]) -> Iterator[Member]:
-    """The members, telling how far they go among all that were found."""
-    for member in members:
-        progress.tell(found.index(member), len(found))
-        yield member
+def _leave_out_twins(
+    what: str, by_kind: dict[tuple[str, str], list[Member]], gathered: Gathered
+) -> None:
+    """Of JSON files keep those from before the first CSV file, where there are any."""
+    tables = by_kind.get((what, "csv"))
+    if not tables:
+        return
+    first = min(map(_date, tables))
+    every = by_kind.pop((what, "json"), [])
+    older = by_kind[what, "json"] = [x for x in every if _date(x) < first]
+    if twins := len(every) - len(older):
+        gathered.notes.append(
+            f"{twins} files {what}-*.json were left out: {what}_*.csv has the same"
+        )
 
 
 def _date(member: Member) -> str:
@@ -201,8 +210,10 @@ def _from_csv(member: Member, what: str, clock: Clock, gathered: Gathered) -> No
         if name.lower().endswith(_MIRRORS):
             gathered.left_out[f"rows of {what}_*.csv that another app wrote"] += 1
         elif row[value].strip():
-            where = f"{member.where}, line {number:,}"
-            pair = (_iso(where, row[time]), _number(where, what, row[value].strip()))
+            try:
+                pair = _iso(row[time]), _number(what, row[value].strip())
+            except ValueError as error:
+                raise RecordingError(f"{member.where}, line {number:,}: {error}") from None
             found.setdefault(name, []).append(pair)
     for name, rows in found.items():
         times, values = np.array(rows, np.float64).T
@@ -223,16 +234,16 @@ def _rows(member: Member, text: str) -> Iterator[list[str]]:
         raise RecordingError(f"{member.where}, line {lines.line_num:,}: {error}") from None
 
 
-def _iso(where: str, text: str) -> float:
+def _iso(text: str) -> float:
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise RecordingError(f"{where}: {text[:40]!r} where a time belongs") from None
+        raise ValueError(f"{text[:40]!r} where a time belongs") from None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-def _number(where: str, what: str, text: str) -> float:
+def _number(what: str, text: str) -> float:
     try:
         return float(_LEVELS[text]) if what == "activity_level" else float(text)
     except (KeyError, ValueError):
-        raise RecordingError(f"{where}: {text[:40]!r} is no {_COLUMNS[what]}") from None
+        raise ValueError(f"{text[:40]!r} is no {_COLUMNS[what]}") from None

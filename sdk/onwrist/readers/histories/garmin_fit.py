@@ -8,7 +8,7 @@ own library, whose errors on a damaged file are told, not guessed around.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,14 @@ def _read(member: Member, sdk: Any) -> _File:
                 # that ahead is a little behind, of a message that was written late.
                 ahead = (short - latest[0]) & 0xFFFF
                 latest[0] += ahead - 0x10000 if ahead > 0xFFFF - _LATE else ahead
-            if isinstance(said := message.get("activity_type"), str):
-                kind[:] = [said]
-            if latest:
-                _take(out, EPOCH + latest[0], message, kind[0] if kind else "")
+            if not latest:
+                return
+            time = EPOCH + latest[0]
+            _take_beat(out, time, message)
+            if number == _MONITORING:
+                if isinstance(said := message.get("activity_type"), str):
+                    kind[:] = [said]
+                _take_counter(out, time, message, kind[0] if kind else "")
 
     _, errors = decoder.read(mesg_listener=take, **_OPTIONS)
     if errors:
@@ -138,11 +142,14 @@ def _read(member: Member, sdk: Any) -> _File:
     return out
 
 
-def _take(out: _File, time: int, message: dict[Any, Any], kind: str) -> None:
-    """Heart rate and counter of a message; `kind` is of it or the last one that said it."""
+def _take_beat(out: _File, time: int, message: dict[Any, Any]) -> None:
     bpm = message.get("heart_rate")
     if isinstance(bpm, int | float) and bpm > 0:  # 0: no pulse was found
         out.beats.append((time, float(bpm)))
+
+
+def _take_counter(out: _File, time: int, message: dict[Any, Any], kind: str) -> None:
+    """`kind` is of the message or of the last one that said it."""
     cycles = message.get("cycles")  # of two steps each; "steps" where the kind is beside it
     steps = message.get("steps", 2 * cycles if isinstance(cycles, int | float) else None)
     if kind in _ON_FOOT and isinstance(steps, int | float):
@@ -158,10 +165,8 @@ def _place(path: Path, read: list[_File], gathered: Gathered) -> None:
             "ahead of it with --utc-offset HOURS"
         )
     offset = said[0] if said else 0
-    before: dict[tuple[str, str], tuple[int, float]] = {}
-    lost = 0.0
-    # Kinds of walking are counted over the same time.
-    counted: defaultdict[tuple[str, int, int, int], float] = defaultdict(float)
+    # By device and kind: the offset of local time by time and count. Files overlap.
+    counters: defaultdict[tuple[str, str], dict[tuple[int, float], int]] = defaultdict(dict)
     for each in read:
         if each.offset is not None and abs(each.offset) <= FARTHEST:
             offset = each.offset
@@ -169,17 +174,17 @@ def _place(path: Path, read: list[_File], gathered: Gathered) -> None:
         if times:
             values = [value for _, value in each.beats]
             gathered.beats(each.device, times, [offset] * len(times), values)
-        for time, kind, steps in sorted(each.counters):
-            key = each.device, kind
-            midnight = (time + offset) // _DAY * _DAY - offset
-            since, count = before.get(key, (midnight, 0.0))
-            if steps < count or since < midnight:  # it began anew
-                since, count = max(since, midnight), 0.0
-            before[key] = time, steps
+        for time, kind, steps in each.counters:
+            counters[each.device, kind].setdefault((time, steps), offset)
+    lost = 0.0
+    # Kinds of walking are counted over the same time.
+    counted: defaultdict[tuple[str, int, int, int], float] = defaultdict(float)
+    for (device, _), stood in counters.items():
+        for since, time, ahead, steps in _rises(stood):
             if time - since > LONGEST_COUNT:
-                lost += steps - count
-            elif steps >= count and time > since:
-                counted[each.device, since, time, offset] += steps - count
+                lost += steps
+            else:
+                counted[device, since, time, ahead] += steps
     for (device, since, time, ahead), steps in counted.items():
         gathered.count(device, since, time, ahead, steps)
     if lost:
@@ -187,3 +192,29 @@ def _place(path: Path, read: list[_File], gathered: Gathered) -> None:
             f"{lost:,.0f} steps were left out: their counter was written more than an hour "
             "after the one before, which says nothing about minutes"
         )
+
+
+def _rises(stood: Mapping[tuple[int, float], int]) -> Iterator[tuple[int, int, int, float]]:
+    """From when to when a counter that begins anew at local midnight rose, and by how much.
+
+    Parameters
+    ----------
+    stood : seconds by which local time is ahead, by time and what the counter said.
+    """
+
+    def order(state: tuple[int, float]) -> tuple[int, float]:
+        # At midnight the day's last word comes before the next one's 0.
+        time, steps = state
+        return time, steps if (time + stood[state]) % _DAY else -steps
+
+    since, count = 0, 0.0
+    for time, steps in sorted(stood, key=order):
+        ahead = stood[time, steps]
+        midnight = (time + ahead) // _DAY * _DAY - ahead
+        if time == midnight and midnight - _DAY <= since < midnight and steps >= count:
+            midnight -= _DAY
+        if steps < count or since < midnight:  # it began anew
+            since, count = max(since, midnight), 0.0
+        if time > since:
+            yield since, time, ahead, steps - count
+        since, count = time, steps
