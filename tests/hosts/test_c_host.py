@@ -128,26 +128,49 @@ def test_what_is_generated_is_the_same_twice(name: str) -> None:
     )
 
 
-def test_a_generated_folder_proves_itself(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is generated of a bundle, and its two programs, compiled as its README says."""
     engine = c_player.library()
     if engine is None:
         pytest.skip("LiteRT is not installed: pip install 'onwrist[litert]'")
-    for path, data in embed(c_player.read("day-lsm2"), "c").items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_bytes(data)
-    # As its README says, less the folder of libraries.
-    sources = sorted((tmp_path / "onwrist").glob("onwrist_[!t]*.c"))
-    sources += [tmp_path / "onwrist/onwrist_timeline.c", *tmp_path.glob("*.c")]
-    program = c_host.build(
-        tmp_path / "selftest", sources, STRICT, [engine, f"-Wl,-rpath,{engine.parent}"]
+    folder = tmp_path_factory.mktemp("generated")
+    for path, data in embed(c_player.read("wrist-himae-small"), "c").items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(data)
+    page = (folder / "README.md").read_text()
+    command = next(x for x in page.split("`") if x.startswith("cc ")).replace(
+        "LIBRARIES", str(engine.parent)
     )
-    done = subprocess.run([program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    (folder / "app.c").write_text(page.split("```c\n")[1].split("```")[0])
+    for program in ("selftest", "app"):
+        line = command.replace("selftest", program).replace("-O2", "-O1 -Wall -Wextra -Werror")
+        subprocess.run(["sh", "-c", line], cwd=folder, check=True)
+    return folder
+
+
+def test_a_generated_folder_proves_itself(folder: Path) -> None:
+    done = subprocess.run(
+        ["./selftest"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1] == "passed"
-    (tmp_path / "day-lsm2/golden.safetensors").write_bytes(b"")
-    done = subprocess.run([program], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+
+def test_the_program_of_a_readme_runs(folder: Path, tmp_path: Path) -> None:
+    ppg = simulate(30.0, seed=0, dropout=None).signals["ppg"]
+    lines = [f"{t} {x}" for t, x in zip(ppg.times.tolist(), ppg.values.tolist(), strict=True)]
+    lines[700:700] = ["nan 1.0"]
+    told = ["./app"], {"capture_output": True, "text": True, "check": False}
+    done = subprocess.run(*told[:1], cwd=folder, input="\n".join(lines), **told[1])
+    assert done.returncode == 0
+    assert "a time must be finite and in seconds, not nan" in done.stderr
+    assert done.stdout.count("heart_rate: ") > 5
+    assert "stress: " in done.stdout
+    shutil.copy(folder / "app", tmp_path / "app")
+    done = subprocess.run(*told[:1], cwd=tmp_path, input="", **told[1])
     assert done.returncode == 1
-    assert "golden.safetensors is not that of day-lsm2" in done.stdout
+    assert "model.tflite cannot be read: is it among the files of the app?" in done.stderr
 
 
 def pushes(signals: Any, model: Model, size: int = 50) -> list[tuple[str, Any, Any]]:
@@ -430,7 +453,8 @@ def test_both_engines_compile_and_nothing_else_is_global(tmp_path: Path) -> None
     objects = []
     for path in sorted(c_host.SOURCES.glob("*.c")):
         objects.append(tmp_path / f"{path.stem}.o")
-        command = [str(c_host.compiler()), *STRICT, "-Wshadow", "-pedantic", "-c", str(path)]
+        command = [str(c_host.compiler()), *STRICT, "-Wshadow", "-Wconversion", "-pedantic"]
+        command += ["-c", str(path)]
         subprocess.run([*command, "-o", str(objects[-1])], check=True, capture_output=True)
     if shutil.which("nm") is None:
         pytest.skip("there is no nm to look at the objects with")

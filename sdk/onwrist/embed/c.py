@@ -11,7 +11,7 @@ from onwrist.embed.c_constants import Writer, bundle_name, header_name
 from onwrist.hosts import sources
 from onwrist_runtime.bundle import Bundle
 
-__all__ = ["bundle_name", "constants", "files"]
+__all__ = ["bundle_name", "command", "constants", "files"]
 
 _HOST = "onwrist"
 
@@ -56,7 +56,6 @@ def _self_test(bundle: Bundle) -> bytes:
                 "Replays the golden vectors with the engine that is linked, and says how far "
                 "it is from them. Exit code 0 if it gives the bundle's numbers here, else 1.",
             ),
-            '#include "onwrist/onwrist.h"',
             f'#include "{header_name(bundle)}.h"',
             "",
             "#include <stdio.h>",
@@ -92,47 +91,79 @@ def _self_test(bundle: Bundle) -> bytes:
 
 
 def _readme(bundle: Bundle) -> bytes:
-    manifest, name = bundle.manifest, bundle_name(bundle)
-    sensor, tasks = manifest.channels[0].sensor, len(manifest.tasks)
-    code = [
-        '#include "onwrist/onwrist.h"',
-        f'#include "{header_name(bundle)}.h"',
-        "",
-        "static void told(void *context, const onwrist_prediction *given) {",
-        f"  for (int k = 0; k < {tasks}; k++)",
-        '    printf("%s %g %s\\n", given->tasks[k].name, given->tasks[k].value,',
-        '           given->tasks[k].abstained ? given->tasks[k].reason : "");',
-        "}",
-        "",
-        "onwrist_error error;",
-        "onwrist_model *model;",
-        "onwrist_stream *stream;",
-        f'onwrist_open(&{name}, onwrist_litert(), "{manifest.name}", &model, &error);',
-        "onwrist_verify(model, NULL, 0, NULL, &error);       /* once, on each processor */",
-        "onwrist_stream_create(model, NULL, &stream, &error);",
-        f'onwrist_push(stream, "{sensor}", times, samples, count, told, NULL, &error);',
-        "onwrist_stream_free(stream);",
-        "onwrist_close(model);",
-    ]
+    manifest, stem = bundle.manifest, header_name(bundle)
     steps = [
-        f"Compile `{header_name(bundle)}.c` and the `.c` files of `{_HOST}/`, less the engine "
-        "that you do not link, as C99 or later with `-std=c99` (so that no two operations are "
-        "fused): `cc -std=c99 -O2 selftest.c "
-        f"{header_name(bundle)}.c {_HOST}/onwrist_[!t]*.c {_HOST}/onwrist_timeline.c "
-        "-L LIBRARIES -lLiteRt -lm -o selftest`.",
+        f"Compile `{stem}.c` and the `.c` files of `{_HOST}/`, less the engine that you do not "
+        "link, as C99 or later (`-std=c99`, so that no two operations are fused). With "
+        f"`libLiteRt.so` in LIBRARIES: `{command(bundle, 'selftest')}`",
         "Link an engine: `onwrist_litert.c` on LiteRT's C API (`libLiteRt.so` 2.3, as in the "
         "wheel of ai-edge-litert), or `onwrist_tflite.c` on that of TensorFlow Lite "
-        "(`libtensorflowlite_c.so`, TensorFlowLiteC.framework), which declares what it calls "
-        "where there is no header. Any other engine is three functions: see `onwrist_engine`.",
+        "(`libtensorflowlite_c.so`, TensorFlowLiteC.framework). Any other engine is three "
+        "functions: see `onwrist_engine` in `onwrist.h`.",
         f"Put the folder `{manifest.name}/` where the program finds it, or pass its files from "
         "memory to `onwrist_open_files`, aligned to 16 bytes.",
-        "Run `selftest` once on the target: it replays the golden vectors with the engine that "
-        "you linked.",
+        "Run `./selftest` once on the target: it replays the golden vectors with the engine "
+        "that you linked.",
     ]
     notes = [
-        "Every call returns a status, and says why and what to do in `error.text`; the example "
-        "leaves the checks out. `onwrist.h` is the whole interface.",
+        "The program above reads a time in seconds and a sample from each line. An app pushes "
+        "what its sensors give, in bursts of any size; all sensors are on one clock.",
+        "Every call returns a status, and says why and what to do in `error.text`. `onwrist.h` "
+        "is the whole interface.",
         f"Sizes and SHA-256 of the graphs are checked when `{manifest.name}/` is opened.",
-        f"`{_HOST}/README.md` tells what it needs of memory and how it was tried.",
+        f"`{_HOST}/README.md` tells what the host needs of memory, and how it was tried.",
     ]
-    return writing.readme(bundle, "a program in C", "c", code, steps, notes)
+    return writing.readme(bundle, "a program in C", "c", _program(bundle), steps, notes)
+
+
+def command(bundle: Bundle, program: str) -> str:
+    """What compiles a program with the host and LiteRT's library in the folder LIBRARIES."""
+    return (
+        f"cc -std=c99 -O2 -I{_HOST} {program}.c {header_name(bundle)}.c "
+        f"$(ls {_HOST}/*.c | grep -v tflite) -LLIBRARIES -Wl,-rpath,LIBRARIES -lLiteRt -lm "
+        f"-o {program}"
+    )
+
+
+def _program(bundle: Bundle) -> list[str]:
+    manifest = bundle.manifest
+    folder, channel = (
+        writing.string(text, "c") for text in (manifest.name, manifest.channels[0].name)
+    )
+    return [
+        f'#include "{header_name(bundle)}.h"',
+        "",
+        "#include <stdio.h>",
+        "",
+        "static void told(void *context, const onwrist_prediction *given) {",
+        "  (void)context;",
+        "  for (int k = 0; k < given->bundle->task_count; k++) {",
+        "    const onwrist_result *task = &given->tasks[k];",
+        '    if (task->abstained) printf("%s: - (%s)\\n", task->name, task->reason);',
+        '    else if (task->label) printf("%s: %s\\n", task->name, task->label);',
+        '    else printf("%s: %.1f %s\\n", task->name, task->value, task->unit);',
+        "  }",
+        "}",
+        "",
+        "int main(void) {",
+        "  onwrist_error error;",
+        "  onwrist_model *model = NULL;",
+        "  onwrist_stream *stream = NULL;",
+        f"  const onwrist_bundle *bundle = &{bundle_name(bundle)};",
+        f"  if (onwrist_open(bundle, onwrist_litert(), {folder}, &model, &error) ||",
+        "      onwrist_verify(model, NULL, 0, NULL, &error) || /* once on each processor */",
+        "      onwrist_stream_create(model, NULL, &stream, &error)) {",
+        '    fprintf(stderr, "%s\\n", error.text);',
+        "    onwrist_close(model);",
+        "    return 1;",
+        "  }",
+        "  double time; /* seconds */",
+        "  float sample;",
+        '  while (scanf("%lf %f", &time, &sample) == 2)',
+        f"    if (onwrist_push(stream, {channel}, &time, &sample, 1, told, NULL, &error))",
+        '      fprintf(stderr, "%s\\n", error.text);',
+        "  onwrist_stream_free(stream);",
+        "  onwrist_close(model);",
+        "  return 0;",
+        "}",
+    ]

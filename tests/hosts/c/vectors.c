@@ -328,12 +328,12 @@ static struct {
   double *coverage;
 } seen;
 
-static struct {
+static struct place {
   int row;
   ow_index point;
   double value;
-} grid[1 << 20];
-static size_t grid_count;
+} *grid;
+static size_t grid_count, grid_room;
 
 static void keep(ow_index first, const float *values, const uint8_t *observed,
                  const float *marks, int points) {
@@ -342,7 +342,12 @@ static void keep(ow_index first, const float *values, const uint8_t *observed,
       size_t at = (size_t)c * (size_t)points + (size_t)k;
       bool there = observed ? observed[at] != 0 : marks[at] > 0;
       if (!there && values[at] != 0) exit(4);
-      if (!there || grid_count == sizeof grid / sizeof *grid) continue;
+      if (!there) continue;
+      if (grid_count == grid_room) {
+        grid_room = grid_room ? 2 * grid_room : 1 << 16;
+        grid = realloc(grid, grid_room * sizeof *grid);
+        if (!grid) exit(3);
+      }
       grid[grid_count].row = c;
       grid[grid_count].point = first + k;
       grid[grid_count++].value = values[at];
@@ -487,7 +492,11 @@ static void received(void *context, const onwrist_prediction *given) {
 
 static onwrist_status act(onwrist_stream *stream, onwrist_error *error) {
   switch (*next()) {
-    case 'R': onwrist_reset(stream); return ONWRIST_OK;
+    case 'R':
+      onwrist_reset(stream);
+      memset(seen.coverage, 0,
+             (size_t)stream->model->bundle->channel_count * sizeof *seen.coverage);
+      return ONWRIST_OK;
     case 'F': return onwrist_flush(stream, whole() != 0, received, NULL, error);
     default: break;
   }

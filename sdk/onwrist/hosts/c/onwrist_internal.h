@@ -44,6 +44,9 @@ onwrist_status ow_fail(onwrist_error *error, onwrist_status status, const char *
 #endif
     ;
 
+/* What is said of a model or stream that was not opened. */
+onwrist_status ow_no_model(onwrist_error *error);
+
 /* ---- The resampler (onwrist_grid.c) ---- */
 
 typedef struct {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MOST_TENSORS 300
+#define MOST_VARIANTS 16
 
 typedef struct {
   const char *name;
@@ -32,7 +33,7 @@ typedef struct {
   LiteRtCompiledModel compiled;
   const char *file;
   int variant_count;
-  variant variants[16];
+  variant variants[MOST_VARIANTS];
 } graph;
 
 static onwrist_status fail(onwrist_error *error, const char *format, ...)
@@ -143,16 +144,20 @@ static onwrist_status open_graph(const onwrist_graph *described, const void *mod
   if (!status) status = LiteRtSetOptionsHardwareAccelerators(g->options, kLiteRtHwAcceleratorCpu);
   if (!status)
     status = LiteRtCreateCompiledModel(g->environment, g->model, g->options, &g->compiled);
-  bool made = !status && described->size_count <= 16;
-  for (int k = 0; made && k < described->size_count; k++) {
-    char key[16];
-    snprintf(key, sizeof key, "%d", described->sizes[k]);
-    made = open_variant(g, described->sizes[k], described->size_count > 1 ? key : NULL);
-  }
-  if (!made) {
+  if (status) {
     close_graph(g);
     return fail(error, "LiteRT cannot open %s (status %d): is libLiteRt of version 2.3 or later?",
                 described->file, status);
+  }
+  for (int k = 0; k < described->size_count; k++) {
+    char key[16];
+    snprintf(key, sizeof key, "%d", described->sizes[k]);
+    if (k < MOST_VARIANTS &&
+        open_variant(g, described->sizes[k], described->size_count > 1 ? key : NULL))
+      continue;
+    close_graph(g);
+    return fail(error, "%s has no variant of size %s in float32 that LiteRT can give buffers to",
+                described->file, key);
   }
   *opened = g;
   return ONWRIST_OK;

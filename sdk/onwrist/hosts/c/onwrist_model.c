@@ -248,6 +248,7 @@ static onwrist_status check_window(const onwrist_bundle *b, const onwrist_window
 
 onwrist_status onwrist_predict(onwrist_model *model, const onwrist_window *window,
                                const onwrist_prediction **prediction, onwrist_error *error) {
+  if (!model || !prediction) return ow_no_model(error);
   const onwrist_bundle *b = model->bundle;
   onwrist_status status = check_window(b, window, error);
   if (status) return status;

@@ -127,6 +127,7 @@ static bool make_buffers(onwrist_stream *stream) {
 
 onwrist_status onwrist_stream_create(onwrist_model *model, const onwrist_stream_options *options,
                                      onwrist_stream **created, onwrist_error *error) {
+  if (!model || !created) return ow_no_model(error);
   const onwrist_bundle *b = model->bundle;
   onwrist_stream_options usual = onwrist_stream_defaults();
   bool steps = false;
@@ -349,6 +350,7 @@ static ow_sensor *target(onwrist_stream *stream, const char *name, int *axis) {
 onwrist_status onwrist_push(onwrist_stream *stream, const char *name, const double *times,
                             const float *samples, size_t count, onwrist_receive receive,
                             void *context, onwrist_error *error) {
+  if (!stream) return ow_no_model(error);
   const onwrist_bundle *b = stream->model->bundle;
   if (stream->timeline.finished)
     return ow_fail(error, ONWRIST_INPUT, "this stream was flushed; reset begins anew");
@@ -377,6 +379,7 @@ onwrist_status onwrist_push(onwrist_stream *stream, const char *name, const doub
 
 onwrist_status onwrist_flush(onwrist_stream *stream, bool at_least_one, onwrist_receive receive,
                              void *context, onwrist_error *error) {
+  if (!stream) return ow_no_model(error);
   const onwrist_bundle *b = stream->model->bundle;
   int least = b->patch ? stream->hop : b->samples;
   ow_timeline_finish(&stream->timeline, at_least_one ? least : 0);

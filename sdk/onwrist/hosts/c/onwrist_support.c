@@ -61,6 +61,12 @@ onwrist_status ow_fail(onwrist_error *error, onwrist_status status, const char *
   return status;
 }
 
+onwrist_status ow_no_model(onwrist_error *error) {
+  return ow_fail(error, ONWRIST_INPUT,
+                 "there is no model or stream: look at what onwrist_open or "
+                 "onwrist_stream_create returned and wrote into its error");
+}
+
 onwrist_status ow_read_file(const char *folder, const char *file, void **data, size_t *bytes,
                             onwrist_error *error) {
   size_t length = strlen(folder) + strlen(file) + 2;

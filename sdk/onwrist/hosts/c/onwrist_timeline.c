@@ -200,7 +200,7 @@ bool ow_timeline_take(ow_timeline *timeline, ow_sensor *sensor, int axis, const 
     timeline->newest = fmax(timeline->newest, times[i]);
     if (times[i] < timeline->newest - timeline->lateness) {
       for (int r = 0; r < sensor->row_count; r++)
-        timeline->tallies[sensor->rows[r]].counters.late += !isnan(values[r]);
+        timeline->tallies[sensor->rows[r]].counters.late += isnan(values[r]) ? 0 : 1;
       continue;
     }
     sort_in(timeline, sensor, times[i], values);

@@ -185,6 +185,7 @@ static onwrist_status judge(onwrist_model *model, onwrist_report *report,
 
 onwrist_status onwrist_verify(onwrist_model *model, const void *data, size_t bytes,
                               onwrist_report *told, onwrist_error *error) {
+  if (!model) return ow_no_model(error);
   const onwrist_bundle *b = model->bundle;
   onwrist_report *report = calloc(1, sizeof *report);
   void *read = NULL;
