@@ -6,6 +6,7 @@ README. What Swift asks of C is put to a C compiler, since that is where the two
 
 from __future__ import annotations
 
+import plistlib
 import re
 import shutil
 import subprocess
@@ -185,6 +186,23 @@ def test_whatever_a_manifest_may_say_is_quoted(toy_tflite_bundle: Path, tmp_path
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("taken", ["onwrist", "foundation", "swift", "Model", "prediction"])
+def test_a_module_has_a_name_of_its_own(
+    taken: str, toy_tflite_bundle: Path, tmp_path: Path
+) -> None:
+    opened = bundles.read(toy_tflite_bundle)
+    manifest = msgspec.structs.replace(opened.manifest, name=taken.lower())
+    bundles.write(tmp_path / "taken.onwrist", manifest, opened.members)
+    files = embed(bundles.read(tmp_path / "taken.onwrist"), "ios")
+    own = f"{taken.capitalize()}Bundle"
+    assert f"Sources/{own}/{own}.swift" in files
+    assert f"Sources/C{own}/include/C{own}.h" in files
+    assert f'name: "{own}"' in files["Package.swift"].decode()
+    assert set(hosts.sources("swift")) == {
+        x.rpartition("/")[2] for x in files if x.startswith("Sources/Onwrist/")
+    }
+
+
 def test_the_example_names_what_is_generated() -> None:
     sources = "\n".join(x.read_text() for x in swift_files(REPOSITORY / "examples" / "ios"))
     for name in ("wrist-himae", "day-lsm2"):
@@ -196,3 +214,28 @@ def test_the_example_names_what_is_generated() -> None:
         for names in used:
             for part in names.strip(".").split("."):
                 assert re.search(rf"\b{part}\b", generated), f"{type_name}{names}"
+
+
+def test_the_example_project_names_what_is_there() -> None:
+    example = REPOSITORY / "examples" / "ios"
+    project = (example / "project.yml").read_text()
+    files = r"^ +(?:INFOPLIST_FILE|CODE_SIGN_ENTITLEMENTS|path): (\S+)$"
+    for path in re.findall(files, project, re.M):
+        assert (example / path).exists(), path
+    assert "      - App\n" in project
+    (target,) = re.findall(r"^target '(\w+)'", (example / "Podfile").read_text(), re.M)
+    assert f"name: {target}\n" in project
+    products = re.findall(r"product: (\w+)", project)
+    package = (example / "Models" / "Package.swift").read_text()
+    assert products == re.findall(r'\.library\(name: "(\w+)"', package)
+    information = plistlib.loads((example / "Info.plist").read_bytes())
+    rights = plistlib.loads((example / "OnwristExample.entitlements").read_bytes())
+    sources = "\n".join(x.read_text() for x in swift_files(example / "App"))
+    # Without these the system ends an app that asks.
+    for asks, key in (
+        ("CBCentralManager(", "NSBluetoothAlwaysUsageDescription"),
+        ("requestAuthorization(toShare: []", "NSHealthShareUsageDescription"),
+    ):
+        assert asks in sources
+        assert information[key]
+    assert rights["com.apple.developer.healthkit"] is True

@@ -4,6 +4,7 @@
 // that a watch delivers an hour late, a change of time zone and a wall clock that was set need
 // no care of their own.
 
+import Combine
 import DayLsm2
 import Foundation
 import Onwrist

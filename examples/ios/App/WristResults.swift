@@ -1,5 +1,6 @@
 // Light and acceleration of a sensor in, heart rate and stress of wrist-himae out.
 
+import Combine
 import Foundation
 import Onwrist
 import WristHimae

@@ -17,6 +17,14 @@ from onwrist_runtime.bundle import Bundle
 
 _HOST, _API = "Sources/COnwrist", "Sources/Onwrist"
 _OTHER_ENGINE = ("onwrist_litert", "litert")
+# Modules that the package imports, and types that it or Foundation has: a module's one type is
+# called as the module.
+_TAKEN = """
+    Onwrist Foundation Swift Darwin Combine Model SampleStream StreamOptions Prediction
+    TaskResult SensorState Imputed ModelIdentity Verification Counters ChannelInfo TaskInfo
+    PatternInfo OnwristError Bundle Data Date Stream String Double Float Int Bool Array Set
+    Dictionary Optional Error Task Result
+"""
 
 
 def files(bundle: Bundle) -> dict[str, bytes]:
@@ -28,7 +36,7 @@ def files(bundle: Bundle) -> dict[str, bytes]:
         The bundle has no TFLite graph.
     """
     graphs = writing.graphs_of(bundle, "ios", "tflite")
-    name = writing.pascal(bundle.manifest.name)
+    name = module_name(bundle)
     found = dict(_host())
     found |= {f"{_API}/{path}": data for path, data in sources("swift").items()}
     found |= dict(_constants_of_c(bundle, name))
@@ -37,6 +45,12 @@ def files(bundle: Bundle) -> dict[str, bytes]:
     found["Package.swift"] = _package(bundle, name)
     found["README.md"] = _readme(bundle, name)
     return found
+
+
+def module_name(bundle: Bundle) -> str:
+    """The module of a bundle, and its type: WristHimae."""
+    name = writing.pascal(bundle.manifest.name)
+    return f"{name}Bundle" if name in _TAKEN.split() else name
 
 
 def _host() -> Iterator[tuple[str, bytes]]:
@@ -132,8 +146,9 @@ def _readme(bundle: Bundle, name: str) -> bytes:
         "Link TensorFlow Lite's C library to the app: with CocoaPods `pod 'TensorFlowLiteC', "
         "'~> 2.14'` in the app's target, or without it by adding "
         "`TensorFlowLiteC.xcframework`, from the archive that the podspec names or one that "
-        "you built, under Frameworks, Libraries and Embedded Content. The C sources declare "
-        "the functions that they call, so the package itself needs no header of it.",
+        "you built, and `libc++` under Frameworks, Libraries and Embedded Content. The C "
+        "sources declare the functions that they call, so the package itself needs no header "
+        "of it.",
         f"Call `{name}.selfTest()` on a device once for each release: it replays the golden "
         "vectors with the engine that you linked.",
     ]  # fmt: skip

@@ -134,6 +134,7 @@ public actor SampleStream {
     public var window: Imputed? {
         let count = layout.channels.count * layout.samples
         return source.locked { (stream: OpaquePointer) -> Imputed? in
+            guard number(onwrist_latency(stream)) != nil else { return nil }
             var values: UnsafePointer<Float>?
             var observed: UnsafePointer<UInt8>?
             onwrist_last_window(stream, &values, &observed)
