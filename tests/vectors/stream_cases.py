@@ -320,6 +320,8 @@ def _hops() -> Iterator[Case]:
     yield case_of("what is refused changes nothing", one, refused)
     anew = [*pushes("ppg", longer, 100), {"reset": True}, *pushes("ppg", (ppg[0] - 90, ppg[1]))]
     yield case_of("a reset begins anew", one, anew)
+    empty = [*pushes("ppg", longer, 100), {"reset": True}, *some]
+    yield case_of("a reset forgets what was told", one, empty)
     yield from _steps()
     yield from _patterns()
 

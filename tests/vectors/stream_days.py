@@ -102,3 +102,5 @@ def _days() -> Iterator[Case]:
     band = pushes("band", (_heart(6)[0], rows), 7)
     yield case_of("one sensor of both", DAY | {"channels": together}, [*band, FLUSH], **plain)
     yield case_of("no sample at all", DAY, [WHOLE], **plain)
+    anew = [*both, WHOLE, {"reset": True}, *both[:2]]
+    yield case_of("a reset forgets what was told", DAY, anew, **plain | {"hop": 24})
