@@ -185,6 +185,22 @@ def test_zips_that_are_not_to_be_trusted(
         readers.read(tmp_path / "locked.zip")
 
 
+def test_tags_in_tags_do_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "export.xml"
+    path.write_text("<HealthData>" + "<a>" * 1000)
+    with pytest.raises(RecordingError, match="tags inside of 100 others"):
+        readers.read(path)
+
+
+def test_a_name_is_told_as_it_reads(tmp_path: Path) -> None:
+    """Apple writes a space that does not break into "Apple Watch"."""
+    watch = "Annas Apple\u00a0Watch"
+    rows = [beat(NOON + 60 * k, 60, watch) for k in range(4)]
+    rows += [steps(NOON, NOON + 60, 30, watch), steps(NOON, NOON + 60, 28, "iPhone")]
+    found = readers.read(written.apple(tmp_path / "export.xml", [*rows, beat(NOON, 0, watch)]))
+    assert "1 heart rates of 'Annas Apple Watch' outside 25 to 250 bpm" in str(found.notes)
+
+
 def test_two_exports_in_one_zip(tmp_path: Path) -> None:
     good = (written.HEAD + beat(NOON, 60) + "</HealthData>").encode()
     path = written.zipped(tmp_path / "two.zip", {"a/export.xml": good, "b/export.xml": good})

@@ -44,6 +44,16 @@ def test_it_is_only_read(export: Path) -> None:
     assert after == before
 
 
+def test_what_is_beside_it_and_not_in_it_is_told(export: Path) -> None:
+    (export.parent / f"{NAME}-wal").write_bytes(b"not yet written")
+    assert f"what {NAME}-wal holds was not read" in str(readers.read(export).notes)
+
+
+def test_databases_of_others_are_let_be(export: Path, tmp_path: Path) -> None:
+    files = {NAME: export.read_bytes(), "other.db": export.read_bytes()[:4096]}
+    assert "steps" in readers.read(written.zipped(tmp_path / "all.zip", files)).signals
+
+
 def test_two_apps_that_tell_of_the_same_steps(tmp_path: Path) -> None:
     apps = ("com.google.android.apps.fitness", "com.fitbit.FitbitMobile")
     database = written.connect(tmp_path / NAME, apps)

@@ -110,6 +110,44 @@ def test_an_hour_off_the_wrist_is_not_observed() -> None:
     assert_array_equal(steps.times, NOON + 60 * worn)
 
 
+def test_a_pulse_by_camera_makes_no_watch_of_a_phone() -> None:
+    """Before 13:00 a phone alone wrote steps; at 18:00 the app measured a pulse with them."""
+    out = gathered(("app", NOON, NOON + 60, 80), ("app", NOON + 1800, NOON + 1860, 70))
+    out.beat("app", NOON + 6 * 3600, 0, 70)
+    out.count("app", NOON + 6 * 3600 + 600, NOON + 6 * 3600 + 660, 0, 40)
+    steps = local_time.choose(PATH, out, None).signals["steps"]
+    assert steps.times[:2].tolist() == [NOON, NOON + 1800]
+    assert steps.values[:2].tolist() == [80, 70]
+    assert_array_equal(steps.times[2:], NOON + 6 * 3600 + 60 * np.arange(11))
+
+
+def test_sources_without_end_do_not_fill_the_memory() -> None:
+    out = Gathered()
+    for k in range(200):
+        out.beats(f"app {k}", NOON + 60 * np.arange(k + 1), 0, np.full(k + 1, 70.0))
+    found = local_time.choose(PATH, out, None)
+    assert len(found.signals["heart_rate"].times) == 200
+    left_out = sum(range(1, 151))
+    assert f"{left_out:,} records of all but the 50 sources with most were left out" in notes(
+        found
+    )
+
+
+def test_exports_of_two_kinds(tmp_path: Path) -> None:
+    written.apple(tmp_path / "export.xml", [written.beat(NOON, 60)])
+    (tmp_path / "run.fit").write_bytes(b"")
+    with pytest.raises(RecordingError, match=r"several exports: an Apple .*; Garmin FIT"):
+        readers.read(tmp_path)
+
+
+def test_a_zip_with_backslashes(tmp_path: Path) -> None:
+    """As .NET made them."""
+    name = "Takeout\\Fitbit\\Physical Activity_GoogleData\\heart_rate_2026-08-01.csv"
+    data = b"timestamp,beats per minute\n2026-08-01T07:29:00Z,61\n"
+    path = written.zipped(tmp_path / "t.zip", {name: data})
+    assert readers.read(path).signals["heart_rate"].values.tolist() == [61]
+
+
 def test_what_cannot_be_is_left_out_and_counted() -> None:
     out = gathered(
         ("app", NOON, NOON + 86_400, 9000),  # the total of a day

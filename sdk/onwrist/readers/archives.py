@@ -56,8 +56,8 @@ class Member:
 
     @property
     def file(self) -> str:
-        """The file's own name."""
-        return PurePosixPath(self.name).name
+        """The file's own name; some zips of Windows have backslashes."""
+        return PurePosixPath(self.name.replace("\\", "/")).name
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:

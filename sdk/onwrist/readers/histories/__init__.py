@@ -20,6 +20,7 @@ from onwrist.readers.histories import (
 )
 from onwrist.readers.histories.records import Gathered
 from onwrist.recording import Recording
+from onwrist_runtime.errors import RecordingError
 
 _FORMATS = (apple_health, health_connect, fitbit_export, garmin_fit)
 NAMES = ", ".join(each.NAME for each in _FORMATS)
@@ -59,10 +60,15 @@ def find(path: Path) -> History | None:
     Raises
     ------
     RecordingError
-        A zip that cannot be read.
+        A zip that cannot be read, or exports of several kinds.
     """
     there = members(path)
-    for each in _FORMATS:
-        if found := each.files(path, there):
-            return History(path, found, each.gather)
-    return None
+    found = [
+        (each, History(path, files, each.gather))
+        for each in _FORMATS
+        if (files := each.files(path, there))
+    ]
+    if len(found) > 1:
+        names = "; ".join(each.NAME for each, _ in found)
+        raise RecordingError(f"{path}: several exports: {names}; give one of them")
+    return found[0][1] if found else None

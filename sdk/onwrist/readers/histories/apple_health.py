@@ -27,6 +27,7 @@ NAME = "an Apple Health export (export.xml, or the .zip or folder with it)"
 
 _HEAD = 1 << 20  # bytes within which the document's type must end
 _BLOCK = 1 << 18
+_DEEPEST = 100  # tags in tags; real ones are 4
 _PENDING = 1 << 24  # bytes of one tag; the longest real ones have a few thousand
 _HEART_RATE = "HKQuantityTypeIdentifierHeartRate"
 _STEPS = "HKQuantityTypeIdentifierStepCount"
@@ -96,10 +97,12 @@ class _Parser:
         self.zones: Counter[str] = Counter()  # that sleep and workouts say they were in
         self.offsets: set[int] = set()
         self._root: str | None = None
+        self._depth = 0
         self._dates: dict[str, int] = {}
         self._parser = parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
         parser.EntityDeclHandler = self._entity
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
 
@@ -156,7 +159,13 @@ class _Parser:
             f"{self._where}, line {self._parser.CurrentLineNumber:,}: {what[:200]}"
         )
 
+    def _end(self, _: str) -> None:
+        self._depth -= 1
+
     def _start(self, tag: str, given: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:  # each takes memory until it ends
+            raise self._wrong(f"tags inside of {_DEEPEST} others")
         if self._root is None:
             self._root = tag
             if tag != "HealthData":
@@ -178,7 +187,7 @@ class _Parser:
                 return
             time, offset = self._time(given, "startDate")
             value = factor * self._number(given)
-            self._gathered.beat(given.get("sourceName", ""), time, offset, value)
+            self._gathered.beat(_source(given), time, offset, value)
         elif kind == _STEPS:
             if given.get("unit") != "count":
                 self._unknown_unit("steps", given)
@@ -186,7 +195,7 @@ class _Parser:
             start, offset = self._time(given, "startDate")
             end, _ = self._time(given, "endDate")
             value = self._number(given)
-            self._gathered.count(given.get("sourceName", ""), start, end, offset, value)
+            self._gathered.count(_source(given), start, end, offset, value)
 
     def _unknown_unit(self, what: str, given: dict[str, str]) -> None:
         unit = given.get("unit", "")[:20]
@@ -215,6 +224,11 @@ class _Parser:
                 local = day + 3600 * int(hour) + 60 * int(minute) + int(second)
                 return local - offset, offset
         raise self._wrong(f"{text[:40]!r} where {name} belongs")
+
+
+def _source(given: dict[str, str]) -> str:
+    """Its name, in which Apple writes "Apple Watch" with a space that does not break."""
+    return given.get("sourceName", "").replace("\xa0", " ")
 
 
 def _day(date: str) -> int:

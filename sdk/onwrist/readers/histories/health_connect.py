@@ -39,11 +39,12 @@ def files(path: Path, members: Sequence[Member]) -> list[Member]:
     found = [x for x in members if x.file.lower().endswith(".db") and x.name.count("/") <= 2]
     if members and members[0].is_at(path):
         return found
-    # A folder may hold databases of other programs.
+    # There may be databases of other programs.
     return [
         x
         for x in found[:50]
-        if (x.archived or x.file.startswith("health_connect")) and x.head(len(_MAGIC)) == _MAGIC
+        if (x.file.startswith("health_connect") or (x.archived and len(members) == 1))
+        and x.head(len(_MAGIC)) == _MAGIC
     ]
 
 
@@ -67,11 +68,17 @@ def gather(path: Path, found: Sequence[Member]) -> Gathered:
         try:
             with closing(sqlite3.connect(address, uri=True)) as database:
                 database.execute("PRAGMA trusted_schema = OFF")
-                return _read(member.where, database)
+                gathered = _read(member.where, database)
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise RecordingError(
                 f"{member.where}: a database that cannot be read ({error}); export it again"
             ) from None
+    beside = Path(f"{member.path}-wal")
+    if not member.archived and beside.is_file() and beside.stat().st_size:
+        gathered.notes.append(
+            f"what {beside.name} holds was not read: it was not written into the database yet"
+        )
+    return gathered
 
 
 def _read(where: str, database: sqlite3.Connection) -> Gathered:

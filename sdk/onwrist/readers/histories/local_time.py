@@ -20,6 +20,8 @@ from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 from onwrist_runtime.signals import LONGEST, Signal
 
+_MOST_SOURCES = 50  # of a year; each takes 8 MB
+
 
 def choose(path: Path, gathered: Gathered, user: str | None) -> Recording:
     """The newest 366 days of a history, or the calendar year `user`.
@@ -91,10 +93,11 @@ def _between(records: dict[str, Records], first: int, end: int) -> dict[str, Rec
 
 
 def _recording(name: str, records: dict[str, Records], notes: list[str]) -> Recording:
+    records = _of_most(records, notes)
     sources = {
         source: Source(*(row for part in x.parts for row in part.numbers))
         for source, x in records.items()
-        if any(len(part.offsets) for part in x.parts)
+        if x.size
     }
     times = [part.numbers[:-1].ravel() for x in records.values() for part in x.parts]
     every = np.floor(np.concatenate(times) / 60)
@@ -119,6 +122,18 @@ def _recording(name: str, records: dict[str, Records], notes: list[str]) -> Reco
     if not signals:
         raise RecordingError(f"{name}: nothing was observed: {'; '.join(notes)}")
     return Recording(name, None, signals, notes=tuple(notes))
+
+
+def _of_most(records: dict[str, Records], notes: list[str]) -> dict[str, Records]:
+    """The sources with most records, so that memory is bounded."""
+    if len(records) <= _MOST_SOURCES:
+        return records
+    most = sorted(records, key=lambda x: -records[x].size)[:_MOST_SOURCES]
+    lost = sum(x.size for x in records.values()) - sum(records[x].size for x in most)
+    notes.append(
+        f"{lost:,} records of all but the {_MOST_SOURCES} sources with most were left out"
+    )
+    return {name: records[name] for name in most}
 
 
 def _heart_rate(
@@ -154,7 +169,7 @@ def _offsets(records: dict[str, Records], found: Minutes) -> NDArray[np.int64]:
     """
     size = len(found.owners)
     known, ahead = np.zeros(size, np.bool_), np.zeros(size, np.int64)
-    for record in sorted(records.values(), key=lambda x: -sum(len(y.offsets) for y in x.parts)):
+    for record in sorted(records.values(), key=lambda x: -x.size):
         taken = np.flatnonzero(known)
         for part in record.parts:
             minute = np.floor(part.numbers[0] / 60).astype(np.int64) - found.first

@@ -171,9 +171,15 @@ def _steps(
 
 
 def _worn(steps: _Numbers, beats: _Numbers) -> NDArray[np.bool_]:
-    """Minutes from the first to the last record of a watch but those that nobody wore it."""
+    """Minutes in which a watch was worn, as its heart rate before or after them says.
+
+    Where no heart rate came between two times off the wrist, nothing tells a watch from a
+    phone on a table: only minutes with steps count.
+    """
     there = np.flatnonzero(np.isfinite(beats) | (steps > 0))
     worn = np.zeros(len(steps), np.bool_)
     span = slice(there[0], there[-1] + 1)
     worn[span] = ~unworn(steps[span], beats[span])
-    return worn
+    run = np.cumsum(~worn)  # minutes of one number were worn without a break
+    pulse = np.bincount(run, np.isfinite(beats)) > 0
+    return worn & (pulse[run] | (steps > 0))

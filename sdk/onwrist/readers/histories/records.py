@@ -155,6 +155,11 @@ class Records:
     def parts(self) -> tuple[Rows, Rows, Rows]:
         return self.beats, self.counts, self.levels
 
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return sum(len(part.offsets) for part in self.parts)
+
 
 def _tidy(columns: _Columns, what: str, source: str, notes: list[str]) -> Rows:
     offsets, numbers = columns.table()
