@@ -410,6 +410,20 @@ def test_a_stream_holds_no_more_after_a_longer_time(player: Path) -> None:
     assert held[1] < 1.1 * held[0] < 300_000
 
 
+def test_no_allocation_that_fails_is_overlooked_or_leaks(
+    sanitized_player: Path, tmp_path: Path
+) -> None:
+    folder = sanitized_player.parent
+    sources = [c_host.HERE / "c/memory.c", *c_host.host(), *sorted(folder.glob("*.c"))]
+    flags = (*SANITIZED, f"-I{folder}", "-Wl,--wrap=malloc,--wrap=calloc")
+    program = c_host.build(tmp_path / "memory", sources, flags)
+    for name in ("wrist-himae-small", "day-lsm2"):
+        command = [program, name, folder / name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout.split()[0]) > 50
+
+
 @pytest.fixture(scope="session")
 def tflite_c() -> Path:
     """TensorFlow Lite's C library and headers."""

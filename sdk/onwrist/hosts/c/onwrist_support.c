@@ -84,6 +84,8 @@ onwrist_status ow_read_file(const char *folder, const char *file, void **data, s
   bool whole = read && !fseek(stream, 0, SEEK_SET) &&
                fread(read, 1, (size_t)size, stream) == (size_t)size;
   fclose(stream);
+  if (size >= 0 && !read)
+    return ow_fail(error, ONWRIST_MEMORY, "not enough memory to read %s", file);
   if (!whole) {
     free(read);
     return ow_fail(error, ONWRIST_BUNDLE, "%s/%s cannot be read to its end", folder, file);
