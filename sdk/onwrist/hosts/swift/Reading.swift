@@ -39,6 +39,8 @@ struct Layout: Sendable {
     let embedding: Int
     /// By output: the embedding, the tasks, then weights and imputed if there are any.
     let tolerances: [Double]
+    /// The same, for engines that round ties otherwise.
+    let looseTolerances: [Double]
     let outputs: [String]
 
     init(_ raw: onwrist_bundle) {
@@ -58,7 +60,7 @@ struct Layout: Sendable {
             names.append("imputed")
         }
         outputs = names
-        tolerances = goldenTolerances(raw.golden, names.count)
+        (tolerances, looseTolerances) = goldenTolerances(raw.golden, names.count)
     }
 
     /// How many numbers a sample of a channel or sensor has; nil for a name of neither.
@@ -72,8 +74,8 @@ private func channelName(_ raw: onwrist_channel) -> String { string(raw.name) ??
 private func sensorName(_ raw: onwrist_channel) -> String { string(raw.sensor) ?? "" }
 private func taskName(_ raw: onwrist_task) -> String { string(raw.name) ?? "" }
 
-private func goldenTolerances(_ raw: onwrist_golden, _ count: Int) -> [Double] {
-    copied(raw.tolerance, count) ?? []
+private func goldenTolerances(_ raw: onwrist_golden, _ count: Int) -> ([Double], [Double]) {
+    (copied(raw.tolerance, count) ?? [], copied(raw.loose, count) ?? [])
 }
 
 extension TaskResult {
@@ -127,17 +129,19 @@ extension Verification {
         let stepDifferences = doubles(raw.step_difference)
         let count = min(Int(raw.output_count), layout.outputs.count)
         let stepped = raw.steps > 0
+        let tolerances = raw.loose ? layout.looseTolerances : layout.tolerances
         outputs = (0..<count).map { output in
             Output(
                 name: layout.outputs[output],
                 difference: differences[output],
                 stepDifference: stepped ? stepDifferences[output] : nil,
-                tolerance: layout.tolerances[output]
+                tolerance: tolerances[output]
             )
         }
         windows = Int(raw.windows)
         steps = Int(raw.steps)
         passed = raw.passed
+        loose = raw.loose
     }
 }
 

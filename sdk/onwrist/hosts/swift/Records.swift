@@ -82,6 +82,9 @@ public struct Verification: Equatable, Sendable {
     public let windows: Int
     public let steps: Int
     public let passed: Bool
+    /// Whether it passed by the wider tolerance of engines that round ties otherwise, as
+    /// TensorFlow Lite may; `tolerance` is then that one.
+    public let loose: Bool
 }
 
 /// What became of the samples of one channel.
