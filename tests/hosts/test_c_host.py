@@ -18,6 +18,7 @@ from typing import Any
 import c_host
 import c_player
 import c_tflite
+import msgspec
 import numpy as np
 import pytest
 from c_host import SANITIZED, STRICT, VECTORS
@@ -171,6 +172,39 @@ def test_the_program_of_a_readme_runs(folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(*told[:1], cwd=tmp_path, input="", **told[1])
     assert done.returncode == 1
     assert "model.tflite cannot be read: is it among the files of the app?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["onwrist", "onwrist-open", "selftest", "app", "double"])
+def test_names_of_a_bundle_are_no_others(
+    name: str, toy_tflite_bundle: Path, tmp_path: Path
+) -> None:
+    opened = bundles.read(toy_tflite_bundle)
+    (*_, task) = opened.manifest.tasks
+    assert task.labels
+    labels = (*task.labels[1:], "b c", "b-c", 'a "quote" ??/', "低い")
+    # Their labels would be the same enumerator, and that of a channel of theirs.
+    tasks = [("a", labels), ("a_b", ("c", "d")), ("channel", ("ppg", "x"))]
+    odd = tuple(
+        msgspec.structs.replace(task, name=task_name, labels=labels, required={}, any_of={})
+        for task_name, labels in tasks
+    )
+    bound = dict.fromkeys(("embedding", *(one.name for one in odd)), 1.0)
+    manifest = msgspec.structs.replace(
+        opened.manifest,
+        name=name,
+        tasks=odd,
+        golden=msgspec.structs.replace(opened.manifest.golden, tolerance=bound, loose=bound),
+    )
+    bundles.write(tmp_path / "odd.onwrist", manifest, opened.members)
+    files = embed(bundles.read(tmp_path / "odd.onwrist"), "c")
+    for path, data in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    sources = [path for path in files if path.endswith(".c") and "/" not in path]
+    assert len(sources) == 2
+    command = [str(c_host.compiler()), *STRICT, "-Ionwrist", "-fsyntax-only", *sources]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def pushes(signals: Any, model: Model, size: int = 50) -> list[tuple[str, Any, Any]]:

@@ -6,26 +6,31 @@ tokens, what is plausible, and how far outputs may be from the golden vectors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from onwrist.embed import writing
+from onwrist.embed.c_arrays import array, braced, number, string, text_array
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.manifest import Graph, Group, Pattern, Task
 from onwrist_runtime.manifest_plausible import Plausible
 
-_WIDTH = 96
+# What a bundle cannot be called beside the host's own files, functions and macros.
+_HOST_NAMES = ("onwrist", "ow_")
+_OTHER_FILES = frozenset({"selftest", "app", "litert_c_api", "tflite_c_api"})
 
 
 def header_name(bundle: Bundle) -> str:
     """The stem of the header: `wrist_himae`."""
-    return writing.identifier(bundle.manifest.name, "snake", "c")
+    stem = writing.identifier(bundle.manifest.name, "snake", "c")
+    taken = stem.startswith(_HOST_NAMES) or stem in _OTHER_FILES
+    return f"bundle_{stem}" if taken else stem
 
 
 def bundle_name(bundle: Bundle) -> str:
     """The name of the record: `wrist_himae_bundle`."""
-    return f"{writing.snake(bundle.manifest.name)}_bundle"
+    return f"{header_name(bundle)}_bundle"
 
 
 class Writer:
@@ -40,36 +45,30 @@ class Writer:
         self._bundle, self._graphs, self._manifest = bundle, graphs, bundle.manifest
         self._row = {channel.name: k for k, channel in enumerate(self._manifest.channels)}
         self._sensors = list(self._manifest.sensors)
-        self._prefix = writing.upper(self._manifest.name)
+        self._prefix = header_name(bundle).upper()
 
     # The header
 
     def header(self) -> bytes:
         """Names for what an app asks of a prediction by number."""
         manifest, prefix = self._manifest, self._prefix
-        guard = f"{prefix}_H"
-        channels = [channel.name for channel in manifest.channels]
-        tasks = [task.name for task in manifest.tasks]
+        values = {
+            "NAME": string(manifest.name),
+            "VERSION": string(manifest.version),
+            "HASH": string(self._bundle.hash),
+            "RATE": f"{writing.float64(manifest.rate)} /* Hz of the grid */",
+            "SAMPLES": f"{manifest.samples} /* grid points of a window */",
+        }
         lines = [
             *writing.header(self._bundle, "The constants of this bundle, for `onwrist_open`."),
-            f"#ifndef {guard}",
-            f"#define {guard}",
+            f"#ifndef {prefix}_H",
+            f"#define {prefix}_H",
             "",
             '#include "onwrist.h"',
             "",
-            f"#define {prefix}_NAME {_string(manifest.name)}",
-            f"#define {prefix}_VERSION {_string(manifest.version)}",
-            f"#define {prefix}_HASH {_string(self._bundle.hash)}",
-            f"#define {prefix}_RATE {writing.float64(manifest.rate)} /* Hz of the grid */",
-            f"#define {prefix}_SAMPLES {manifest.samples} /* grid points of a window */",
+            *(f"#define {prefix}_{name} {value}" for name, value in values.items()),
             "",
-            *_enum(f"{prefix}_CHANNEL", channels),
-            *_enum(f"{prefix}_SENSOR", self._sensors),
-            *_enum(f"{prefix}_TASK", tasks),
-        ]
-        for task in manifest.tasks:
-            lines += _enum(f"{prefix}_{writing.upper(task.name)}", task.labels)
-        lines += [
+            *self._numbers_of(["H", *values]),
             "#ifdef __cplusplus",
             'extern "C" {',
             "#endif",
@@ -84,6 +83,28 @@ class Writer:
         ]
         return writing.source(lines)
 
+    def _numbers_of(self, taken: Sequence[str]) -> list[str]:
+        """Enumerators of channels, sensors, tasks and labels, no two of them the same."""
+        tasks = self._manifest.tasks
+        lists = {
+            "CHANNEL": [channel.name for channel in self._manifest.channels],
+            "SENSOR": self._sensors,
+            "TASK": [task.name for task in tasks],
+        }
+        keys = [
+            f"{self._prefix} {kind} {name}" for kind, names in lists.items() for name in names
+        ]
+        keys += [f"{self._prefix} {task.name}: {x}" for task in tasks for x in task.labels]
+        reserved = [f"{self._prefix}_{name}" for name in taken]
+        found = writing.identifiers([*reserved, *keys], "upper", "c")
+        lines: list[str] = []
+        at = iter(keys)
+        for count in (*map(len, lists.values()), *(len(task.labels) for task in tasks)):
+            if count:
+                rows = [f"  {found[next(at)]} = {k}," for k in range(count)]
+                lines += ["enum {", *rows, "};", ""]
+        return lines
+
     # The source
 
     def source(self) -> bytes:
@@ -95,7 +116,7 @@ class Writer:
             "#include <math.h>",
             "",
             *self._channels(),
-            *_texts("SENSORS", self._sensors),
+            *text_array("SENSORS", self._sensors),
             *self._stages(),
             *self._tasks(),
             *self._graph_records(),
@@ -110,7 +131,7 @@ class Writer:
     def _channels(self) -> list[str]:
         lines = ["static const onwrist_channel CHANNELS[] = {"]
         for x in self._manifest.channels:
-            texts = ", ".join(map(_string, (x.name, x.sensor, x.unit, x.polarity)))
+            texts = ", ".join(map(string, (x.name, x.sensor, x.unit, x.polarity)))
             numbers = ", ".join(map(writing.float64, (x.rate, x.minimum, x.maximum)))
             kind = f"ONWRIST_{x.aggregation.upper()}"
             lines.append(
@@ -121,7 +142,7 @@ class Writer:
     def _stages(self) -> list[str]:
         lines = ["static const onwrist_stage STAGES[] = {"]
         lines += [
-            f"    {{{_string(x.name)}, {x.start}, {x.stop}}}," for x in self._manifest.embedding
+            f"    {{{string(x.name)}, {x.start}, {x.stop}}}," for x in self._manifest.embedding
         ]
         return [*lines, "};", ""]
 
@@ -130,7 +151,7 @@ class Writer:
         records = []
         for k, task in enumerate(self._manifest.tasks):
             if task.labels:
-                lines += _texts(f"LABELS_{k}", task.labels)
+                lines += text_array(f"LABELS_{k}", task.labels)
             lines += self._needs(f"REQUIRED_{k}", task.required)
             lines += self._needs(f"ANY_OF_{k}", task.any_of)
             records.append(self._task(k, task))
@@ -140,8 +161,8 @@ class Writer:
 
     def _task(self, k: int, task: Task) -> str:
         fields = [
-            _string(task.name),
-            "NULL" if task.unit is None else _string(task.unit),
+            string(task.name),
+            "NULL" if task.unit is None else string(task.unit),
             f"LABELS_{k}" if task.labels else "NULL",
             str(len(task.labels)),
             f"REQUIRED_{k}" if task.required else "NULL",
@@ -163,13 +184,13 @@ class Writer:
         records = []
         for k, graph in enumerate(self._graphs):
             sizes = self._manifest.sizes(graph.role)
-            lines += _numbers(f"SIZES_{k}", "int", sizes)
+            lines += array(f"SIZES_{k}", "int", sizes)
             member = self._manifest.members[graph.file]
             sensor = -1 if graph.sensor is None else self._sensors.index(graph.sensor)
             role = f"ONWRIST_{graph.role.upper()}_GRAPH"
             records += [
-                f"    {{{_string(graph.file)}, {member.bytes},",
-                f"     {_string(member.sha256)},",
+                f"    {{{string(graph.file)}, {member.bytes},",
+                f"     {string(member.sha256)},",
                 f"     {role}, {sensor}, SIZES_{k}, {len(sizes)}}},",
             ]
         return [*lines, "static const onwrist_graph GRAPHS[] = {", *records, "};", ""]
@@ -181,10 +202,10 @@ class Writer:
         lines = []
         records = []
         for k, group in enumerate(tokens.groups):
-            lines += _numbers(f"GROUP_{k}", "int", [self._row[name] for name in group.channels])
+            lines += array(f"GROUP_{k}", "int", [self._row[name] for name in group.channels])
             records.append(_group(k, group))
         lines += ["static const onwrist_group GROUPS[] = {", *records, "};", ""]
-        return [*lines, *_numbers("TOKEN_SIZES", "int", tokens.sizes)]
+        return [*lines, *array("TOKEN_SIZES", "int", tokens.sizes)]
 
     def _patterns(self) -> list[str]:
         availability = self._manifest.availability
@@ -202,13 +223,13 @@ class Writer:
 
     def _pattern(self, k: int, pattern: Pattern) -> list[str]:
         live = [int(sensor in pattern.sensors) for sensor in self._sensors]
-        lines = _numbers(f"LIVE_{k}", "uint8_t", live)
+        lines = array(f"LIVE_{k}", "uint8_t", live)
         names = [task.name for task in self._manifest.tasks]
         if names:
             asked = [pattern.temperatures.get(name, 0.0) for name in names]
             least = [pattern.minimum_confidence.get(name, 0.0) for name in names]
-            lines += _numbers(f"TEMPERATURES_{k}", "double", asked)
-            lines += _numbers(f"CONFIDENCE_{k}", "double", least)
+            lines += array(f"TEMPERATURES_{k}", "double", asked)
+            lines += array(f"CONFIDENCE_{k}", "double", least)
         return lines
 
     def _plausible(self) -> list[str]:
@@ -218,10 +239,10 @@ class Writer:
         lines: list[str] = []
         for k, record in enumerate(records):
             if record.usual is not None:
-                lines += _numbers(f"MEAN_{k}", "float", record.usual.mean)
-                lines += _numbers(f"WHITENING_{k}", "float", record.usual.whitening)
+                lines += array(f"MEAN_{k}", "float", record.usual.mean)
+                lines += array(f"WHITENING_{k}", "float", record.usual.whitening)
             margins = [record.exchanged.get(other.sensor, np.inf) for other in records]
-            lines += _numbers(f"EXCHANGED_{k}", "double", margins)
+            lines += array(f"EXCHANGED_{k}", "double", margins)
         lines.append("static const onwrist_plausible PLAUSIBLE[] = {")
         for k, record in enumerate(records):
             lines += self._plausible_record(k, record)
@@ -233,16 +254,16 @@ class Writer:
         usual = "NULL, NULL" if record.usual is None else f"MEAN_{k}, WHITENING_{k}"
         turned = np.inf if record.turned is None else record.turned
         return [
-            f"    {{{self._sensors.index(record.sensor)}, {_braced('int', rows)},",
-            f"     {', '.join(_braced('double', pair) for pair in pairs)},",
-            f"     {_number('double', record.run)}, {_braced('double', record.rails)},",
-            f"     {usual}, {_number('double', turned)}, EXCHANGED_{k}}},",
+            f"    {{{self._sensors.index(record.sensor)}, {braced('int', rows)},",
+            f"     {', '.join(braced('double', pair) for pair in pairs)},",
+            f"     {number('double', record.run)}, {braced('double', record.rails)},",
+            f"     {usual}, {number('double', turned)}, EXCHANGED_{k}}},",
         ]
 
     def _tolerances(self) -> list[str]:
         golden, outputs = self._manifest.golden, self._manifest.outputs
-        tight = _numbers("TOLERANCE", "double", [golden.tolerance[x] for x in outputs])
-        return [*tight, *_numbers("LOOSE", "double", [golden.loose[x] for x in outputs])]
+        tight = array("TOLERANCE", "double", [golden.tolerance[x] for x in outputs])
+        return [*tight, *array("LOOSE", "double", [golden.loose[x] for x in outputs])]
 
     def _record(self) -> list[str]:
         m, golden = self._manifest, self._manifest.golden
@@ -252,9 +273,9 @@ class Writer:
             interpolated = self._row[tokens.interpolated]
         member = m.members[golden.file]
         fields: dict[str, object] = {
-            "name": _string(m.name),
-            "version": _string(m.version),
-            "hash": _string(self._bundle.hash),
+            "name": string(m.name),
+            "version": string(m.version),
+            "hash": string(self._bundle.hash),
             "rate": writing.float64(m.rate),
             "samples": m.samples,
             "channels": "CHANNELS",
@@ -289,7 +310,7 @@ class Writer:
             "plausible_count": len(m.plausible),
         }
         golden_fields = ", ".join(
-            [_string(golden.file), str(member.bytes), _string(member.sha256), '"tflite"']
+            [string(golden.file), str(member.bytes), string(member.sha256), '"tflite"']
         )
         return [
             f"const onwrist_bundle {bundle_name(self._bundle)} = {{",
@@ -301,48 +322,5 @@ class Writer:
 
 
 def _group(k: int, group: Group) -> str:
-    name, count = _string(group.name), len(group.channels)
+    name, count = string(group.name), len(group.channels)
     return f"    {{{name}, GROUP_{k}, {count}, {group.least}}},"
-
-
-def _string(text: str) -> str:
-    return writing.string(text, "c")
-
-
-def _number(kind: str, value: float) -> str:
-    if np.isinf(value):
-        return "INFINITY"
-    if kind == "double":
-        return writing.float64(value)
-    return writing.float32(value, "c") if kind == "float" else str(int(value))
-
-
-def _braced(kind: str, values: Iterable[float]) -> str:
-    return f"{{{', '.join(_number(kind, value) for value in values)}}}"
-
-
-def _numbers(name: str, kind: str, values: Iterable[float]) -> list[str]:
-    """An array, in as many lines as it takes."""
-    lines = [f"static const {kind} {name}[] = {{"]
-    line = "   "
-    for value in values:
-        text = f" {_number(kind, value)},"
-        if len(line) + len(text) > _WIDTH:
-            lines.append(line)
-            line = "   "
-        line += text
-    return [*lines, line, "};", ""]
-
-
-def _texts(name: str, texts: Iterable[str]) -> list[str]:
-    lines = [f"static const char *const {name}[] = {{"]
-    return [*lines, *(f"    {_string(text)}," for text in texts), "};", ""]
-
-
-def _enum(prefix: str, names: Sequence[str]) -> list[str]:
-    """Numbers of names: `PREFIX_NAME = 0` and so on."""
-    if not names:
-        return []
-    found = writing.identifiers(names, "snake", "c")
-    rows = [f"  {prefix}_{found[name].upper()} = {k}," for k, name in enumerate(names)]
-    return ["enum {", *rows, "};", ""]

@@ -1,7 +1,7 @@
 /* The part of LiteRT's C API that onwrist_litert.c calls, as of libLiteRt 2.3.
 
-   LiteRT publishes these functions in the headers of litert/c, of which several do not compile as C, and
-   its packages with libLiteRt.so carry no headers. They are plain functions on opaque handles;
+   LiteRT publishes these functions in the headers of litert/c, of which several do not compile as
+   C, and its packages with libLiteRt.so carry no headers. They are plain functions on opaque handles;
    the two structs below are stated there to be stable. */
 #ifndef ONWRIST_LITERT_C_API_H
 #define ONWRIST_LITERT_C_API_H

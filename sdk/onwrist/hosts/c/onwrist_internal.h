@@ -1,6 +1,6 @@
 /* What the pieces of the C host share; no app needs it.
 
-   samples -> timeline (onwrist_timeline.c, with onwrist_grid.c or onwrist_minutes.c)
+   samples (onwrist_arrivals.c) -> timeline (onwrist_timeline.c; onwrist_grid.c, onwrist_days.c)
    -> windows (onwrist_stream.c) -> graphs (onwrist_run.c) -> prediction (onwrist_decision.c) */
 #ifndef ONWRIST_INTERNAL_H
 #define ONWRIST_INTERNAL_H
@@ -140,7 +140,7 @@ onwrist_status ow_timeline_make(ow_timeline *timeline, const onwrist_bundle *bun
                                 ow_memory *memory, const double *rates, double lateness,
                                 double midnight, int hop, onwrist_error *error);
 void ow_timeline_reset(ow_timeline *timeline);
-/* Everything that is pushed is checked before any of it is taken. */
+/* Everything that is pushed is checked before any of it is taken (onwrist_arrivals.c). */
 onwrist_status ow_timeline_check(const ow_timeline *timeline, const ow_sensor *sensor,
                                  const char *name, const double *times, const float *samples,
                                  int width, size_t count, onwrist_error *error);
@@ -154,6 +154,10 @@ bool ow_timeline_resample(ow_timeline *timeline, ow_index first, int count, floa
                           uint8_t *observed, size_t stride);
 bool ow_timeline_forget(ow_timeline *timeline, ow_index first);
 bool ow_timeline_count_rest(ow_timeline *timeline);
+
+/* What is asked of a stream (onwrist_settings.c): native rates, whether it goes by steps, hop. */
+onwrist_status ow_settle(const onwrist_bundle *bundle, const onwrist_stream_options *options,
+                         double *rates, bool *steps, int *hop, onwrist_error *error);
 
 /* ---- The baseline (onwrist_baseline.c) ---- */
 

@@ -76,8 +76,8 @@ onwrist_status ow_read_file(const char *folder, const char *file, void **data, s
   FILE *stream = fopen(path, "rb");
   free(path);
   if (!stream)
-    return ow_fail(error, ONWRIST_BUNDLE, "%s/%s cannot be read: is it among the files of the app?",
-                   folder, file);
+    return ow_fail(error, ONWRIST_BUNDLE,
+                   "%s/%s cannot be read: is it among the files of the app?", folder, file);
   long size = -1;
   if (!fseek(stream, 0, SEEK_END)) size = ftell(stream);
   void *read = size >= 0 ? malloc((size_t)size + 1) : NULL;

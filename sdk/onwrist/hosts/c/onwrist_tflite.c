@@ -21,7 +21,8 @@ typedef struct {
 
 static onwrist_status fail(onwrist_error *error, const char *what, const char *name,
                            const char *file) {
-  if (error) snprintf(error->text, sizeof error->text, "TensorFlow Lite %s%s of %s", what, name, file);
+  if (error)
+    snprintf(error->text, sizeof error->text, "TensorFlow Lite %s%s of %s", what, name, file);
   return ONWRIST_ENGINE;
 }
 
