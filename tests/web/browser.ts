@@ -1,22 +1,24 @@
 /** Debian's or Playwright's Chromium in; the app opened in it, and what a person does there, out. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   chromium,
+  type Browser,
   type BrowserContext,
   type BrowserContextOptions,
   type Page,
 } from "playwright-core";
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-export const APP = join(ROOT, "examples/companion_web/dist");
+/** The build that is tested: that of `build.ts`. */
+export const APP = process.env["ONWRIST_APP"] ?? join(ROOT, "examples/companion_web/dist");
 export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 export const SHARED = join(ROOT, "../shared/data");
 
 const FLAGS = [
   "--no-sandbox",
+  "--disable-dev-shm-usage",
   "--disable-gpu",
   "--disable-quic",
   "--no-first-run",
@@ -33,41 +35,46 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-/** Chromium with a profile of its own, and the app open in it. */
+// One for each set of flags; they end with the process of a test file.
+const launched = new Map<string, Promise<Browser>>();
+
+function browserWith(args: string[]): Promise<Browser> {
+  if (!existsSync(CHROMIUM)) throw new Error(`no Chromium at ${CHROMIUM}: set CHROMIUM to one`);
+  const key = args.join(" ");
+  const options = { executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...args] };
+  const found = launched.get(key) ?? chromium.launch(options);
+  launched.set(key, found);
+  return found;
+}
+
+/**
+ * The app in a context of its own, which shares nothing with another.
+ *
+ * Service workers copy 36 MB each time, so they are for the tests that ask for them (`offline`).
+ */
 export async function visit(
   origin: string,
   options: BrowserContextOptions & {
     args?: string[];
+    offline?: boolean;
     before?: (context: BrowserContext) => Promise<void>;
   } = {},
 ): Promise<Visit> {
-  if (!existsSync(CHROMIUM)) throw new Error(`no Chromium at ${CHROMIUM}: set CHROMIUM to one`);
-  const { args = [], before, ...rest } = options;
-  const profile = mkdtempSync(join(tmpdir(), "onwrist-web-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM,
-    headless: true,
-    args: [...FLAGS, ...args],
-    acceptDownloads: true,
+  const { args = [], offline = false, before, ...rest } = options;
+  const browser = await browserWith(args);
+  const context = await browser.newContext({
+    serviceWorkers: offline ? "allow" : "block",
     ...rest,
   });
   await before?.(context);
-  const page = context.pages()[0] ?? (await context.newPage());
+  const page = await context.newPage();
   const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(origin);
-  return {
-    context,
-    page,
-    errors,
-    async close() {
-      await context.close();
-      rmSync(profile, { recursive: true, force: true });
-    },
-  };
+  return { context, page, errors, close: () => context.close() };
 }
 
 /** Until the model is opened and proven, or refused; the words that say so. */

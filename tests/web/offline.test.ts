@@ -9,7 +9,7 @@ let here: Visit;
 
 beforeAll(async () => {
   server = await serve(APP);
-  here = await visit(server.origin);
+  here = await visit(server.origin, { offline: true });
 });
 afterAll(async () => {
   await here?.close();

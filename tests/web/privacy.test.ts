@@ -12,7 +12,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { APP, playThrough, proof, visit, type Visit } from "./browser.ts";
+import { APP, playThrough, proof, ROOT, visit, type Visit } from "./browser.ts";
 import { python, WRITE_E4 } from "./python.ts";
 import { serve, type Serving } from "./server.ts";
 
@@ -177,7 +177,7 @@ describe.each([
 test("a whole session with a dropped recording: the server sees GETs of its own files, no more", async () => {
   const folder = mkdtempSync(join(tmpdir(), "onwrist-private-"));
   const server = await serve(APP);
-  const here = await visit(server.origin);
+  const here = await visit(server.origin, { offline: true });
   try {
     python(WRITE_E4, folder);
     await proof(here.page);
@@ -243,7 +243,7 @@ test("what the policy cannot stop is what the README says: navigation and WebRTC
       elsewhere.origin,
     );
     await expect.poll(() => elsewhere.seen.length).toBeGreaterThan(0);
-    const readme = readFileSync(join(APP, "../README.md"), "utf8");
+    const readme = readFileSync(join(ROOT, "examples/companion_web/README.md"), "utf8");
     expect(readme).toContain("navigate");
     expect(readme).toContain("WebRTC");
     console.log(`WebRTC reached a STUN server: ${throughWebRtc}`);

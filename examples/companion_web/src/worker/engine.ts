@@ -23,6 +23,8 @@ export const openSession: OpenSession = async (model, name) => {
   try {
     return await open(model, name);
   } catch (error) {
-    throw new EngineError(`${name}: onnxruntime-web cannot load it (${messageOf(error)}); reload the page`);
+    throw new EngineError(
+      `${name}: onnxruntime-web cannot load it (${messageOf(error)}); reload the page`,
+    );
   }
 };
