@@ -149,7 +149,13 @@ def test_the_package_names_what_is_there(name: str) -> None:
     (resources,) = re.findall(r'\.copy\("(.*)"\)', package)
     folder = f"Sources/{writing.pascal(name)}/{resources}/"
     assert f"{folder}manifest.json" in files
-    assert "Not compiled here" in files["README.md"].decode()
+    readme = files["README.md"].decode()
+    assert "Not compiled here" in readme
+    (lines,) = re.findall(r"```swift\n(.*?)```", readme, re.S)
+    assert not swift_source.errors(lines.encode())
+    assert not swift_source.declared_twice(lines.encode())
+    days = SHIPPED[name].manifest.tokens is not None
+    assert ("options.midnight = midnight" in lines) == days
 
 
 @needs_gcc

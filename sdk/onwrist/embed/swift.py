@@ -126,14 +126,19 @@ def _package(bundle: Bundle, name: str) -> bytes:
 def _readme(bundle: Bundle, name: str) -> bytes:
     manifest = bundle.manifest
     sensor = manifest.channels[0].sensor
+    options = []
+    if manifest.tokens is not None:
+        options = ["var options = StreamOptions()", "options.midnight = midnight"]
     code = [
         "import Onwrist",
         f"import {name}",
         "",
         f"let model = try {name}.load()",
         "let proof = try await model.verify()",
-        'precondition(proof.passed, "\\(proof.outputs)")',
-        "let stream = try model.stream()",
+        'guard proof.passed else { throw OnwristError.parity("\\(proof.outputs)") }',
+        *options,
+        f"let stream = try model.stream({'options' if options else ''})",
+        "// Sample by sample, a sensor's channels together; NaN where one is missing.",
         f'let given = try await stream.push("{sensor}", times: times, samples: samples)',
         "for task in given.flatMap(\\.tasks) {",
         '    let answer = task.value.map { "\\($0)" } ?? task.label ?? "-"',

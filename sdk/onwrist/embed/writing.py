@@ -40,7 +40,6 @@ __all__ = [
     "identifier",
     "identifiers",
     "manifest_bytes",
-    "origin",
     "pascal",
     "readme",
     "sha256",
@@ -112,11 +111,6 @@ def data_files(bundle: Bundle, graphs: Sequence[Graph], folder: str = "") -> dic
 def sha256(bundle: Bundle, file: str) -> str:
     """SHA-256 of a member in lower-case hex, as the manifest states it."""
     return bundle.manifest.members[file].sha256
-
-
-def origin(bundle: Bundle) -> str:
-    """The bundle in words: `wrist-himae 1.0.0, SHA-256 ...`."""
-    return f"{bundle.manifest.name} {bundle.manifest.version}, SHA-256 {bundle.hash}"
 
 
 def header(bundle: Bundle, what: str, mark: str = "//") -> list[str]:
