@@ -230,6 +230,24 @@ def test_an_app_with_another_clock_does_not_move_the_days() -> None:
     assert found.signals["steps"].times.tolist() == [NOON + 3600 + 300]
 
 
+def test_an_app_that_writes_steps_in_utc_loses_nothing() -> None:
+    """A walk of 40 minutes, whose counts seem to be of another zone."""
+    out = Gathered()
+    out.beats("watch", NOON + 60 * np.arange(600), 7200, np.full(600, 70.0))
+    for minute in range(100, 140):
+        out.count("watch", NOON + 60 * minute, NOON + 60 * minute + 60, 0, 90)
+    for minute in range(900, 930):  # and where no pulse was found
+        out.count("watch", NOON + 60 * minute, NOON + 60 * minute + 60, 0, 90)
+    out.beats("watch", NOON + 60 * np.arange(940, 1000), 7200, np.full(60, 70.0))
+    found = local_time.choose(PATH, out, None)
+    local = NOON + 7200
+    assert len(found.signals["heart_rate"].times) == 660
+    assert found.signals["heart_rate"].times[0] == local
+    steps = found.signals["steps"]
+    assert_array_equal(steps.times[steps.values > 0][:40], local + 60 * np.arange(100, 140))
+    assert "repeat local time" not in notes(found)
+
+
 def test_years_are_cut_and_chosen(tmp_path: Path) -> None:
     times = [NOON + 86_400 * day for day in range(-500, 1)]
     path = written.apple(tmp_path / "export.xml", [written.beat(t, 60, ahead=0) for t in times])

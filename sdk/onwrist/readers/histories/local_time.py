@@ -20,6 +20,7 @@ from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 from onwrist_runtime.signals import LONGEST, Signal
 
+_TRIP = 180  # minutes: nobody goes to another zone and back within so many
 _MOST_SOURCES = 50  # of a year; each takes 8 MB
 
 
@@ -171,13 +172,33 @@ def _offsets(records: dict[str, Records], found: Minutes) -> NDArray[np.int64]:
     known, ahead = np.zeros(size, np.bool_), np.zeros(size, np.int64)
     for record in sorted(records.values(), key=lambda x: -x.size):
         taken = np.flatnonzero(known)
-        for part in record.parts:
-            minute = np.floor(part.numbers[0] / 60).astype(np.int64) - found.first
-            free = np.ones(len(minute), np.bool_)
-            if len(taken):
-                free = (minute < taken[0]) | (minute > taken[-1])
-            ahead[minute[free]] = np.round(part.offsets[free] / 60).astype(np.int64) * 60
-            known[minute[free]] = True
+        minute = np.concatenate([np.floor(x.numbers[0] / 60) for x in record.parts])
+        minute, place = np.unique(minute.astype(np.int64) - found.first, return_index=True)
+        offsets = _steady(minute, np.concatenate([x.offsets for x in record.parts])[place])
+        free = np.ones(len(minute), np.bool_)
+        if len(taken):
+            free = (minute < taken[0]) | (minute > taken[-1])
+        ahead[minute[free]] = np.round(offsets[free] / 60).astype(np.int64) * 60
+        known[minute[free]] = True
     latest = np.maximum.accumulate(np.where(known, np.arange(size), -1))
     latest[latest < 0] = np.flatnonzero(known)[0]
     return ahead[latest]
+
+
+def _steady(minute: NDArray[np.int64], offsets: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Offsets (n,) of ascending minutes without those that came and went like no clock does.
+
+    An app may write one kind of record in local time and another in UTC. Each return would
+    seem to be a clock that goes back, and what follows to repeat local time.
+    """
+    out = offsets.copy()
+    edges = np.flatnonzero(np.diff(offsets)) + 1
+    counts = dict(
+        zip(*(x.tolist() for x in np.unique(offsets, return_counts=True)), strict=True)
+    )
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        before = int(offsets[begin - 1])
+        short = minute[end] - minute[begin - 1] < _TRIP
+        if short and before == offsets[end] and counts[int(offsets[begin])] < counts[before]:
+            out[begin:end] = before
+    return out
