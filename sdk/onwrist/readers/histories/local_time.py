@@ -20,7 +20,8 @@ from onwrist.recording import Recording
 from onwrist_runtime.errors import InputError, RecordingError
 from onwrist_runtime.signals import LONGEST, Signal
 
-_TRIP = 180  # minutes: nobody goes to another zone and back within so many
+# Minutes: of a stay in another zone, and from before it to after it, too short for a trip.
+_STAY, _TRIP = 180, 720
 _MOST_SOURCES = 50  # of a year; each takes 8 MB
 
 
@@ -193,12 +194,12 @@ def _steady(minute: NDArray[np.int64], offsets: NDArray[np.int32]) -> NDArray[np
     """
     out = offsets.copy()
     edges = np.flatnonzero(np.diff(offsets)) + 1
-    counts = dict(
-        zip(*(x.tolist() for x in np.unique(offsets, return_counts=True)), strict=True)
-    )
+    values, numbers = np.unique(offsets, return_counts=True)
+    counts = dict(zip(values.tolist(), numbers.tolist(), strict=True))
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         before = int(offsets[begin - 1])
-        short = minute[end] - minute[begin - 1] < _TRIP
-        if short and before == offsets[end] and counts[int(offsets[begin])] < counts[before]:
+        stay, trip = minute[end - 1] - minute[begin], minute[end] - minute[begin - 1]
+        rarer = counts[int(offsets[begin])] < counts[before]
+        if before == offsets[end] and stay < _STAY and trip < _TRIP and rarer:
             out[begin:end] = before
     return out
