@@ -34,6 +34,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def jar() -> Path:
+    """Compiled once, and refused once."""
+    return kotlin_host.compiled()
+
+
 def apart(found: Any, stored: Any, tolerance: float, where: str = "") -> Iterator[str]:
     """Where two records differ: numbers that are no integers by more than the tolerance."""
     if isinstance(stored, dict) and isinstance(found, dict) and stored.keys() == found.keys():

@@ -56,7 +56,8 @@ def _readme(bundle: Bundle, name: str) -> bytes:
         f'`sourceSets["main"].kotlin.srcDirs("{where}/host", "{where}/bundle")` and '
         f'`sourceSets["main"].assets.srcDir("{where}/assets")`. Of a second bundle take '
         "`bundle` and `assets` only: `host` is the same.",
-        f'In `dependencies {{ }}`: `implementation("{LITERT}")`.',
+        f'In `dependencies {{ }}`: `implementation("{LITERT}")`. Not 2.x, '
+        "which has no `org.tensorflow.lite.Interpreter` in it.",
         f"In an instrumented test: `assertTrue({name}.selfTest(context.assets).passed)`. It "
         "holds every file against its SHA-256 and replays the golden vectors with the engine "
         "on that device.",

@@ -106,8 +106,9 @@ def _readme(bundle: Bundle) -> bytes:
     ]
     steps = [
         "Put this folder into the app's sources, here as `wrist`, and `npm install "
-        "onnxruntime-web@1.30.0`. It needs no other package.",
-        f"Serve the folder `{name}/`: with Vite, move it to `public/`. Serve the page over "
+        "onnxruntime-web@1.30.0`: it runs with no other package. The self-test is compiled by "
+        "`npm install -D typescript`.",
+        f"Serve the folder `{name}/`: with Vite, copy it to `public/`. Serve the page over "
         "https or from localhost, without which a browser checks no hashes.",
         "Run the model in a worker: a window takes milliseconds, in which a page would stand "
         "still.",

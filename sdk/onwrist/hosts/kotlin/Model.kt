@@ -230,15 +230,17 @@ class Model internal constructor(
                 { contentOf(files, golden.file, golden.sha256) },
             )
             if (!prove) return model
-            val found = model.verify()
-            if (!found.passed) {
-                model.close()
+            try {
+                val found = model.verify()
+                if (found.passed) return model
                 throw ParityError(
                     "the engine is off the golden vectors of $manifest on this processor: $found; " +
                         "try another version of the engine, and report this",
                 )
+            } catch (error: Exception) {
+                model.close()
+                throw error
             }
-            return model
         }
 
         /**

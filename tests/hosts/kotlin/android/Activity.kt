@@ -10,6 +10,7 @@ import androidx.lifecycle.LifecycleOwner
 
 open class ComponentActivity : Context(), LifecycleOwner {
     val window: Window get() = Window()
+    val isDestroyed: Boolean get() = false
     protected open fun onCreate(savedInstanceState: Bundle?) {}
     protected open fun onDestroy() {}
     fun setContentView(view: View): Unit = TODO("$view")

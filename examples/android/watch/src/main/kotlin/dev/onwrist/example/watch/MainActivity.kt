@@ -62,6 +62,7 @@ class MainActivity : ComponentActivity() {
             val wrist = WristHimae.open(assets).also(models::add)
             val days = DayLsm2.open(assets).also(models::add)
             runOnUiThread {
+                if (isDestroyed) return@runOnUiThread
                 write("model", wrist.manifest.toString())
                 trackers = WristTrackers(this, wrist, work, ::show, ::tell).also { it.start() }
                 day = DayMonitor(this, days, ::read, work, ::show, ::tell).also { it.start() }
