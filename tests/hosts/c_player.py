@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from c_host import HERE, SOURCES, STRICT, _number, _numbers, _text, build, host
+from c_host import HERE, SOURCES, STRICT, build, host
+from c_words import number, numbers, text
 
 from onwrist.embed import c, writing
 from onwrist_runtime import bundle as bundles
@@ -92,10 +93,10 @@ def window(
     baseline: Any = None,
 ) -> Words:
     """A window to predict on."""
-    words = ["W", _number(start), _number(midnight), str(int(impute))]
+    words = ["W", number(start), number(midnight), str(int(impute))]
     words.append(str(int(baseline is not None)))
     known = [] if baseline is None else np.asarray(baseline, float).ravel().tolist()
-    return [*words, *_numbers(known), *_numbers(np.asarray(values, float).ravel().tolist())]
+    return [*words, *numbers(known), *numbers(np.asarray(values, float).ravel().tolist())]
 
 
 def stream(
@@ -109,8 +110,8 @@ def stream(
     rates: Sequence[float] | None = None,
 ) -> Words:
     """A stream, and what is done to it."""
-    words = ["T", *_numbers((hop, lateness)), str(MODES[mode]), _number(midnight)]
-    words += [str(int(impute)), *_numbers(rates or [0.0] * channels), str(len(actions))]
+    words = ["T", *numbers((hop, lateness)), str(MODES[mode]), number(midnight)]
+    words += [str(int(impute)), *numbers(rates or [0.0] * channels), str(len(actions))]
     return [*words, *(word for action in actions for word in action)]
 
 
@@ -118,8 +119,8 @@ def push(name: str, times: Any, samples: Any) -> Words:
     """Samples of a channel, or of a sensor."""
     values = np.asarray(samples, float)
     width = values.shape[1] if values.ndim > 1 else 1
-    words = ["P", _text(name), str(width), str(len(times))]
-    return [*words, *_numbers(np.asarray(times, float).tolist()), *_numbers(values.ravel())]
+    words = ["P", text(name), str(width), str(len(times))]
+    return [*words, *numbers(np.asarray(times, float).tolist()), *numbers(values.ravel())]
 
 
 def flush(at_least_one: bool = False) -> Words:
