@@ -140,6 +140,19 @@ def test_exports_of_two_kinds(tmp_path: Path) -> None:
         readers.read(tmp_path)
 
 
+def test_recordings_come_before_what_lies_below_them(tmp_path: Path) -> None:
+    written.apple(tmp_path / "export.xml", [written.beat(NOON, 60)])
+    own = readers.write_recording(readers.read(tmp_path), tmp_path / "mine")
+    below = tmp_path / "mine" / "phone"
+    below.mkdir()
+    (tmp_path / "export.xml").rename(below / "export.xml")
+    (one,) = readers.read_all(tmp_path / "mine")
+    assert one.name == own.stem
+    own.unlink()
+    (other,) = readers.read_all(tmp_path / "mine")
+    assert other.name == "mine"
+
+
 def test_a_zip_with_backslashes(tmp_path: Path) -> None:
     """As .NET made them."""
     name = "Takeout\\Fitbit\\Physical Activity_GoogleData\\heart_rate_2026-08-01.csv"

@@ -75,7 +75,7 @@ def read(
         return pamap2_files.read(path, user)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read(path, user)
-    if not (columns or rates) and (history := histories.find(path)) is not None:
+    if not (columns or rates) and (history := _history(path)) is not None:
         return history.read(user)
     if user is not None:
         raise InputError(f"{path}: holds one recording, of which none can be chosen")
@@ -113,7 +113,7 @@ def read_all(path: str | os.PathLike[str]) -> list[Recording]:
         return pamap2_files.read_all(path)
     if fitabase.is_fitabase_folder(path):
         return fitabase.read_all(path)
-    if (history := histories.find(path)) is not None:
+    if (history := _history(path)) is not None:
         return history.read_all()
     if not path.is_dir() or empatica_e4.is_e4_folder(path):
         return [read(path)]
@@ -148,6 +148,14 @@ def write_recording(
     else:
         raise InputError(f"unknown format {format!r}; npz or parquet")
     return path
+
+
+def _history(path: Path) -> histories.History | None:
+    """The history at a path, but none below a folder with recordings directly in it."""
+    found = histories.find(path)
+    if found is None or not path.is_dir() or any("/" not in x.name for x in found.files):
+        return found
+    return None if _recordings_in(path) else found
 
 
 def _recordings_in(folder: Path) -> list[Path]:
