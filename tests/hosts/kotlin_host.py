@@ -91,7 +91,7 @@ def odd_bundle() -> Bundle:
         bundle,
         manifest=replace(
             manifest,
-            name="odd",
+            name="model",
             description=odd[0],
             channels=channels,
             tasks=tasks,
@@ -104,11 +104,12 @@ def odd_bundle() -> Bundle:
 @cache
 def odd_constants() -> Path:
     """The folder of what is generated for `odd_bundle`."""
-    from onwrist.embed import kotlin_constants, writing
+    from onwrist.embed import kotlin, kotlin_constants, writing
 
     bundle = odd_bundle()
     graphs = writing.graphs_of(bundle, "android", "tflite")
-    return _kept("odd", {"Odd.kt": kotlin_constants.constants(bundle, graphs, "Odd", "odd")})
+    name = kotlin.object_name(bundle)  # another than the host's Model
+    return _kept("odd", {"Odd.kt": kotlin_constants.constants(bundle, graphs, name, "odd")})
 
 
 @cache

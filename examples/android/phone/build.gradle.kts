@@ -29,7 +29,7 @@ kotlin {
 
 dependencies {
     implementation(project(":shared"))
-    implementation("com.google.ai.edge.litert:litert:1.4.2")
+    implementation("com.google.ai.edge.litert:litert:2.1.5")
     implementation("androidx.activity:activity-ktx:1.10.1")
     implementation("androidx.lifecycle:lifecycle-runtime-ktx:2.9.1")
     implementation("androidx.health.connect:connect-client:1.1.0")

@@ -33,7 +33,7 @@ kotlin {
 
 dependencies {
     implementation(project(":shared"))
-    implementation("com.google.ai.edge.litert:litert:1.4.2")
+    implementation("com.google.ai.edge.litert:litert:2.1.5")
     implementation("androidx.activity:activity-ktx:1.10.1")
     implementation("androidx.health:health-services-client:1.1.0")
     implementation("com.google.guava:guava:33.4.8-android")

@@ -6,13 +6,22 @@ own, so that an app with two bundles takes it once.
 
 from __future__ import annotations
 
+import re
+
 from onwrist.embed import writing
 from onwrist.embed.kotlin_constants import constants
 from onwrist.hosts import sources
 from onwrist_runtime.bundle import Bundle
 from onwrist_runtime.manifest import Manifest
 
-LITERT = "com.google.ai.edge.litert:litert:1.4.2"
+LITERT = "com.google.ai.edge.litert:litert:2.1.5"
+
+# Types that Kotlin knows without an import, and those of what the constants are written with.
+_KNOWN = """
+    Any Array AssetManager Boolean Byte Char Context Double Error Exception Float Int List Long
+    Map Pair Result Set Short String Throwable Unit
+"""
+_TYPE = re.compile(rb"^(?:\w+ )*(?:class|interface|object) (\w+)", re.MULTILINE)
 
 
 def files(bundle: Bundle) -> dict[str, bytes]:
@@ -24,13 +33,20 @@ def files(bundle: Bundle) -> dict[str, bytes]:
         The bundle has no TFLite graph.
     """
     graphs = writing.graphs_of(bundle, "android", "tflite")
-    name = writing.pascal(bundle.manifest.name)
+    name = object_name(bundle)
     folder = f"onwrist/{bundle.manifest.name}"
     found = {f"host/dev/onwrist/{path}": data for path, data in sources("kotlin").items()}
     constant = constants(bundle, graphs, name, folder)
     found[f"bundle/dev/onwrist/bundles/{name}.kt"] = constant
     found |= writing.data_files(bundle, graphs, f"assets/{folder}/")
     return found | {"README.md": _readme(bundle, name)}
+
+
+def object_name(bundle: Bundle) -> str:
+    """The object of a bundle's constants, WristHimae, named as no type of the host is."""
+    name = writing.pascal(bundle.manifest.name)
+    taken = {x.decode() for data in sources("kotlin").values() for x in _TYPE.findall(data)}
+    return f"{name}Bundle" if name in taken | set(_KNOWN.split()) else name
 
 
 def _readme(bundle: Bundle, name: str) -> bytes:
@@ -56,8 +72,9 @@ def _readme(bundle: Bundle, name: str) -> bytes:
         f'`sourceSets["main"].kotlin.srcDirs("{where}/host", "{where}/bundle")` and '
         f'`sourceSets["main"].assets.srcDir("{where}/assets")`. Of a second bundle take '
         "`bundle` and `assets` only: `host` is the same.",
-        f'In `dependencies {{ }}`: `implementation("{LITERT}")`. Not 2.x, '
-        "which has no `org.tensorflow.lite.Interpreter` in it.",
+        f'In `dependencies {{ }}`: `implementation("{LITERT}")`. LiteRT 1.4 '
+        "rounds otherwise and is off some golden vectors; 2.0 has no "
+        "`org.tensorflow.lite.Interpreter`.",
         f"In an instrumented test: `assertTrue({name}.selfTest(context.assets).passed)`. It "
         "holds every file against its SHA-256 and replays the golden vectors with the engine "
         "on that device.",

@@ -5,7 +5,7 @@ package dev.onwrist
 import android.content.res.AssetManager
 import dev.onwrist.bundles.BodyFusion
 import dev.onwrist.bundles.DayLsm2
-import dev.onwrist.bundles.Odd
+import dev.onwrist.bundles.ModelBundle
 import dev.onwrist.bundles.WristHimae
 import dev.onwrist.bundles.WristHimaeSmall
 import java.io.File
@@ -139,12 +139,12 @@ internal fun refusals(root: File): Map<String, String> {
 }
 
 /** What the constants of the odd bundle say, in order. */
-internal fun odd(): Map<String, Any> = Odd.manifest.run {
+internal fun odd(): Map<String, Any> = ModelBundle.manifest.run {
     mapOf(
         "channels" to channels.map { listOf(it.name, it.unit, it.polarity) },
         "labels" to tasks.map { it.labels },
         "patterns" to checkNotNull(availability).patterns.map { it.temperatures },
         "whitening" to plausible.map { checkNotNull(it.usual).whitening },
-        "cases" to Odd.Labels.Val.entries.map { it.id },
+        "cases" to ModelBundle.Labels.Val.entries.map { it.id },
     )
 }
