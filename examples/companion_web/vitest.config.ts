@@ -22,7 +22,7 @@ export default defineConfig({
     dir: join(root, "tests/web"),
     include: ["**/*.test.ts"],
     globalSetup: [join(root, "tests/web/build.ts")],
-    fileParallelism: false,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

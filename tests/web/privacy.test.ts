@@ -234,7 +234,7 @@ test("what the policy cannot stop is what the README says: navigation and WebRTC
       const peer = new RTCPeerConnection({ iceServers: [{ urls: `stun:${address}` }] });
       peer.createDataChannel("x");
       await peer.setLocalDescription(await peer.createOffer());
-      await new Promise((done) => setTimeout(done, 1500));
+      await new Promise((done) => setTimeout(done, 500));
       peer.close();
     }, `127.0.0.1:${port}`);
     const throughWebRtc = datagrams > 0;

@@ -17,13 +17,19 @@ export function python(code: string, ...args: string[]): string {
   });
 }
 
-/** The rows of `onwrist predict --json`. */
-export function predicted(path: string, ...args: string[]): Row[] {
-  const run = "import sys; from onwrist.cli import main; sys.exit(main(sys.argv[1:]))";
-  return python(run, "predict", path, "--json", ...args)
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Row);
+/** The rows of `onwrist predict --json` for each list of arguments, in one process. */
+export function predicted(...runs: string[][]): Row[][] {
+  const code = `
+import contextlib, io, json, sys
+from onwrist.cli import main
+for arguments in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = main(["predict", "--json", *arguments])
+    assert code == 0, (arguments, code)
+    print("[" + ",".join(out.getvalue().split("\\n")[:-1]) + "]")`;
+  const lines = python(code, JSON.stringify(runs)).trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as Row[]);
 }
 
 export interface Row {

@@ -11,25 +11,23 @@ export class LogView {
   private manifest: Manifest | null = null;
   private origin = 0;
   private shown = 0;
+  private titles: string[] = [];
   private readonly body = document.querySelector<HTMLElement>("#log tbody")!;
   private readonly head = document.querySelector<HTMLElement>("#log thead")!;
 
   show(manifest: Manifest, origin: number): void {
     [this.manifest, this.origin] = [manifest, origin];
-    const column = (text: string, number = false) =>
-      element("th", { scope: "col", className: number ? "number" : "" }, text);
-    const titles = manifest.tasks.map((task) => column(titleOf(task)));
-    const first = column(manifest.tokens === null ? "time" : "date", true);
-    this.head.replaceChildren(
-      element(
-        "tr",
-        {},
-        first,
-        ...titles,
-        column("computed in, ms", true),
-        column("abstained, or without"),
-      ),
+    const first = manifest.tokens === null ? "time" : "date";
+    const tasks = manifest.tasks.map(titleOf);
+    this.titles = [first, ...tasks, "computed in, ms", "abstained, or without"];
+    const header = element(
+      "tr",
+      {},
+      ...this.titles.map((title) => element("th", { scope: "col" }, title)),
     );
+    header.role = "row";
+    for (const cell of header.cells) cell.role = "columnheader";
+    this.head.replaceChildren(header);
     this.clear();
   }
 
@@ -68,18 +66,18 @@ export class LogView {
       const result = prediction.tasks[task.name]!;
       const sure =
         result.abstained || result.confidence === null ? "" : ` ${percent(result.confidence)}`;
-      return element("td", { className: "answer" }, answer(result) + sure);
+      return answer(result) + sure;
     });
     const why = [reasons(prediction, manifest), unused(prediction)].filter(Boolean).join("; ");
     const taken = milliseconds === null ? "" : milliseconds.toFixed(1);
-    return element(
-      "tr",
-      {},
-      element("td", { className: "number" }, time),
-      ...answers,
-      element("td", { className: "number" }, taken),
-      element("td", {}, why),
-    );
+    const row = element("tr");
+    row.role = "row";
+    [time, ...answers, taken, why].forEach((text, k) => {
+      const cell = element("td", { role: "cell" }, text);
+      cell.dataset.label = this.titles[k]; // on a phone a row is a block, and each cell says what it is
+      row.append(cell);
+    });
+    return row;
   }
 }
 
