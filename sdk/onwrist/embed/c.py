@@ -97,7 +97,7 @@ def _readme(bundle: Bundle) -> bytes:
         "link, as C99 or later (`-std=c99`, so that no two operations are fused). With "
         f"`libLiteRt.so` in LIBRARIES: `{command(bundle, 'selftest')}`",
         "Link an engine: `onwrist_litert.c` on LiteRT's C API (`libLiteRt.so` 2.3, as in the "
-        "wheel of ai-edge-litert), or `onwrist_tflite.c` on that of TensorFlow Lite "
+        "wheel of ai-edge-litert; with `-DONWRIST_LITERT_2_1` that of 2.1), or `onwrist_tflite.c` on that of TensorFlow Lite "
         "(`libtensorflowlite_c.so`, TensorFlowLiteC.framework). Any other engine is three "
         "functions: see `onwrist_engine` in `onwrist.h`.",
         f"Put the folder `{manifest.name}/` where the program finds it, or pass its files from "

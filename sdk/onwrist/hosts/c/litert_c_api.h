@@ -1,4 +1,5 @@
-/* The part of LiteRT's C API that onwrist_litert.c calls, as of libLiteRt 2.3.
+/* The part of LiteRT's C API that onwrist_litert.c calls, as of libLiteRt 2.3; define
+   ONWRIST_LITERT_2_1 to link 2.1, where a model is made without an environment.
 
    LiteRT publishes these functions in the headers of litert/c, of which several do not compile as
    C, and its packages with libLiteRt.so carry no headers. They are plain functions on opaque handles;
@@ -56,8 +57,12 @@ enum {
 LiteRtStatus LiteRtCreateEnvironment(int count, const LiteRtEnvOption *options,
                                      LiteRtEnvironment *environment);
 void LiteRtDestroyEnvironment(LiteRtEnvironment environment);
+#ifdef ONWRIST_LITERT_2_1
+LiteRtStatus LiteRtCreateModelFromBuffer(const void *buffer, size_t size, LiteRtModel *model);
+#else
 LiteRtStatus LiteRtCreateModelFromBuffer(LiteRtEnvironment environment, const void *buffer,
                                          size_t size, LiteRtModel *model);
+#endif
 void LiteRtDestroyModel(LiteRtModel model);
 LiteRtStatus LiteRtCreateOptions(LiteRtOptions *options);
 void LiteRtDestroyOptions(LiteRtOptions options);

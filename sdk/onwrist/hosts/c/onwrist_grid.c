@@ -19,13 +19,9 @@
 #define FURTHEST (7.0 / 16) /* of a period that a stamp is moved */
 #define PI 3.14159265358979323846
 
-double ow_lookahead(double rate, double grid_rate) {
-  if (rate < grid_rate / 2) return 2 / rate;
-  return HALF_WIDTH / fmin(rate, grid_rate);
-}
-
 double ow_reach(double rate, double grid_rate) {
-  return ow_lookahead(rate, grid_rate) + 0.5 / rate;
+  double ahead = rate < grid_rate / 2 ? 2 / rate : HALF_WIDTH / fmin(rate, grid_rate);
+  return ahead + 0.5 / rate;
 }
 
 size_t ow_search(const double *times, size_t n, double time, bool after) {
@@ -124,7 +120,8 @@ static bool lines_off(const double *times, size_t n, double rate, double *off) {
   return true;
 }
 
-bool ow_off_line(const double *times, size_t n, double rate, double *off) {
+/* How far stamps are moved, into `off`; false where none is. */
+static bool moves(const double *times, size_t n, double rate, double *off) {
   double period = 1 / rate;
   if (!lines_off(times, n, rate, off)) return false;
   for (size_t i = 0; i < n; i++) {
@@ -213,7 +210,7 @@ void ow_resample(const ow_kernel *kernel, const double *times, const float *valu
   if (end <= begin) return;
   times += begin;
   values += begin;
-  if (ow_off_line(times, n, kernel->rate, scratch)) {
+  if (moves(times, n, kernel->rate, scratch)) {
     for (size_t i = 0; i < n; i++) scratch[i] += times[i];
     times = scratch;
   }

@@ -58,11 +58,8 @@ typedef struct {
   size_t entries;
 } ow_kernel;
 
-double ow_lookahead(double rate, double grid_rate);
 double ow_reach(double rate, double grid_rate);
 bool ow_kernel_make(ow_kernel *kernel, ow_memory *memory, double rate, double grid_rate);
-/* Stamps (n,) moved to the line of their clock: times + off; false where none is off. */
-bool ow_off_line(const double *times, size_t n, double rate, double *off);
 /* How many of the stamps from `from` on are off their line. */
 size_t ow_strays(const double *times, size_t n, size_t from, double rate, double *off);
 

@@ -1,4 +1,5 @@
-/* The engine on LiteRT's C API: link libLiteRt.so (LiteRT 2.3 and later).
+/* The engine on LiteRT's C API: link libLiteRt.so of LiteRT 2.3, or of 2.1 with
+   -DONWRIST_LITERT_2_1.
 
    One graph is one compiled model on the CPU, with a set of tensor buffers for each variant. */
 #include "litert_c_api.h"
@@ -139,15 +140,19 @@ static onwrist_status open_graph(const onwrist_graph *described, const void *mod
   if (!g) return fail(error, "not enough memory for %s", described->file);
   g->file = described->file;
   LiteRtStatus status = LiteRtCreateEnvironment(2, asked, &g->environment);
+#ifdef ONWRIST_LITERT_2_1
+  if (!status) status = LiteRtCreateModelFromBuffer(model, bytes, &g->model);
+#else
   if (!status) status = LiteRtCreateModelFromBuffer(g->environment, model, bytes, &g->model);
+#endif
   if (!status) status = LiteRtCreateOptions(&g->options);
   if (!status) status = LiteRtSetOptionsHardwareAccelerators(g->options, kLiteRtHwAcceleratorCpu);
   if (!status)
     status = LiteRtCreateCompiledModel(g->environment, g->model, g->options, &g->compiled);
   if (status) {
     close_graph(g);
-    return fail(error, "LiteRT cannot open %s (status %d): is libLiteRt of version 2.3 or later?",
-                described->file, status);
+    return fail(error, "LiteRT cannot open %s (status %d): is libLiteRt of version 2.3, or of 2.1 with "
+                "ONWRIST_LITERT_2_1 defined?", described->file, status);
   }
   for (int k = 0; k < described->size_count; k++) {
     char key[16];
