@@ -97,9 +97,10 @@ def _readme(bundle: Bundle) -> bytes:
         "link, as C99 or later (`-std=c99`, so that no two operations are fused). With "
         f"`libLiteRt.so` in LIBRARIES: `{command(bundle, 'selftest')}`",
         "Link an engine: `onwrist_litert.c` on LiteRT's C API (`libLiteRt.so` 2.3, as in the "
-        "wheel of ai-edge-litert; with `-DONWRIST_LITERT_2_1` that of 2.1), or `onwrist_tflite.c` on that of TensorFlow Lite "
-        "(`libtensorflowlite_c.so`, TensorFlowLiteC.framework). Any other engine is three "
-        "functions: see `onwrist_engine` in `onwrist.h`.",
+        "wheel of ai-edge-litert; with `-DONWRIST_LITERT_2_1` that of 2.1), or "
+        "`onwrist_tflite.c` on that of TensorFlow Lite (`libtensorflowlite_c.so`, "
+        "TensorFlowLiteC.framework). Any other engine is three functions: see "
+        "`onwrist_engine` in `onwrist.h`.",
         f"Put the folder `{manifest.name}/` where the program finds it, or pass its files from "
         "memory to `onwrist_open_files`, aligned to 16 bytes.",
         "Run `./selftest` once on the target: it replays the golden vectors with the engine "
