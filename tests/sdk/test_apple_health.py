@@ -102,6 +102,23 @@ def test_a_dtd_that_is_not_well_formed_is_passed_over(tmp_path: Path) -> None:
         readers.read(path)
 
 
+def test_control_characters_are_passed_over(tmp_path: Path) -> None:
+    """As iOS 16 wrote them, and in whatever encoding the file says."""
+    records = [beat(NOON, 60, "An\x0bna\x1f"), beat(NOON + 60, 61, "Ċa")]
+    path = written.apple(tmp_path / "export.xml", records)
+    assert readers.read(path).signals["heart_rate"].values.tolist() == [60, 61]
+    wide = written.HEAD.replace("UTF-8", "UTF-16") + records[1] + "</HealthData>"
+    path.write_text(wide, encoding="utf-16")
+    assert readers.read(path).signals["heart_rate"].values.tolist() == [61]
+
+
+def test_an_export_of_which_nothing_is_used_says_why(tmp_path: Path, capsys: Capture) -> None:
+    path = written.apple(tmp_path / "export.xml", [beat(NOON, 1, unit="Hz")])
+    said = written.refused(path, capsys)
+    assert "no heart rate and no steps in this export" in said
+    assert "1 records of heart rate in 'Hz' were left out" in said
+
+
 BOMB = "".join(
     f'<!ENTITY l{k} "{"&l" + str(k - 1) + ";" if k else "lol"}{"x" * 9}">' for k in range(30)
 )

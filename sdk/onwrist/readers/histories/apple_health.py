@@ -29,6 +29,10 @@ _HEAD = 1 << 20  # bytes within which the document's type must end
 _BLOCK = 1 << 18
 _DEEPEST = 100  # tags in tags; real ones are 4
 _PENDING = 1 << 24  # bytes of one tag; the longest real ones have a few thousand
+# Characters that XML has not and some exports have, as spaces. NUL is of another file.
+_ILLEGAL = bytes({*range(1, 32)} - set(b"\t\n\r"))
+_SPACED = bytes.maketrans(_ILLEGAL, b" " * len(_ILLEGAL))
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # UTF-16, of whose characters such bytes are halves
 _HEART_RATE = "HKQuantityTypeIdentifierHeartRate"
 _STEPS = "HKQuantityTypeIdentifierStepCount"
 _PER_MINUTE = {"count/min": 1.0, "count/s": 60.0}
@@ -109,9 +113,10 @@ class _Parser:
     def read(self, file: IO[bytes], size: int) -> None:
         try:
             block = self._without_type(file)
+            table = None if block.startswith(_WIDE) else _SPACED
             fed = 0
             while block:
-                self._parser.Parse(block, False)
+                self._parser.Parse(block.translate(table), False)
                 fed += len(block)
                 progress.tell(fed, size)
                 if fed - self._parser.CurrentByteIndex > _PENDING:

@@ -37,7 +37,7 @@ def choose(path: Path, gathered: Gathered, user: str | None) -> Recording:
     """
     notes: list[str] = []
     records = gathered.records(notes)
-    days = _days(path, records)
+    days = _days(path, records, notes)
     years = [str(year) for year in np.unique(_year(days))]
     if user is not None and user not in years:
         raise InputError(
@@ -60,7 +60,7 @@ def years(path: Path, gathered: Gathered) -> list[Recording]:
     """The whole history: one recording, or one a calendar year if it has over 366 days."""
     notes: list[str] = []
     records = gathered.records(notes)
-    days = _days(path, records)
+    days = _days(path, records, notes)
     if (days[-1] - days[0] + 1) * DAY <= LONGEST:
         return [_recording(path.stem, records, notes)]
     return [
@@ -69,11 +69,12 @@ def years(path: Path, gathered: Gathered) -> list[Recording]:
     ]
 
 
-def _days(path: Path, records: dict[str, Records]) -> NDArray[np.int64]:
+def _days(path: Path, records: dict[str, Records], notes: list[str]) -> NDArray[np.int64]:
     found = [rows.days for x in records.values() for rows in x.parts]
     days = np.unique(np.concatenate([*found, np.zeros(0, np.int64)]))
     if not len(days):
-        raise RecordingError(f"{path}: no heart rate and no steps in this export")
+        why = "".join(f"; {note}" for note in notes)
+        raise RecordingError(f"{path}: no heart rate and no steps in this export{why}")
     return days
 
 
