@@ -410,6 +410,12 @@ def test_files_that_are_not_the_bundles(
     assert words in told[0]["error"]
 
 
+def test_a_bundle_opens_from_memory(sanitized: Path) -> None:
+    for name in c_player.NAMES:
+        told = c_player.play([sanitized], name, sanitized.parent, [], "memory")
+        assert told[0]["passed"], told[0]["error"]
+
+
 def test_an_engine_with_other_numbers_is_not_believed(player: Path) -> None:
     for name in c_player.NAMES:
         told = c_player.play([player], name, player.parent, [], "broken")

@@ -1,8 +1,9 @@
 /* Windows and pushes in, predictions of a shipped bundle out: words on stdin, JSON on stdout.
 
-     play BUNDLE FOLDER [broken|failing]
+     play BUNDLE FOLDER [broken|failing|memory]
 
-   `broken` is an engine that is off by one, `failing` one that fails at every third run. */
+   `broken` is an engine that is off by one, `failing` one that fails at every third run;
+   `memory` gives the bundle's files from memory. */
 #include "bundles.h" /* written by c_host.py: the constants of all bundles */
 #include "onwrist.h"
 #include "words.h"
@@ -151,6 +152,38 @@ static void stream(onwrist_model *model) {
   onwrist_stream_free(made);
 }
 
+static onwrist_file loaded(const char *folder, const char *name) {
+  char path[4096];
+  onwrist_file file = {name, NULL, 0};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *from = fopen(path, "rb");
+  if (!from || fseek(from, 0, SEEK_END)) exit(7);
+  file.bytes = (size_t)ftell(from);
+  void *data = some(file.bytes, 1);
+  rewind(from);
+  if (fread(data, 1, file.bytes, from) != file.bytes) exit(7);
+  fclose(from);
+  file.data = data;
+  return file;
+}
+
+static onwrist_status from_memory(const onwrist_bundle *bundle, const onwrist_engine *engine,
+                                  const char *folder, onwrist_model **model,
+                                  onwrist_report *report, onwrist_error *error) {
+  onwrist_file files[32];
+  for (int g = 0; g < bundle->graph_count; g++)
+    files[g] = loaded(folder, bundle->graphs[g].file);
+  onwrist_file golden = loaded(folder, bundle->golden.file);
+  onwrist_status status =
+      onwrist_open_files(bundle, engine, files, bundle->graph_count - 1, model, error);
+  /* One was left out. */
+  if (status != ONWRIST_BUNDLE || *model) exit(8);
+  status = onwrist_open_files(bundle, engine, files, bundle->graph_count, model, error);
+  if (!status && onwrist_verify(*model, NULL, 0, NULL, error) != ONWRIST_INPUT) exit(9);
+  if (!status) status = onwrist_verify(*model, golden.data, golden.bytes, report, error);
+  return status;
+}
+
 int main(int count, char **arguments) {
   const onwrist_bundle *bundle = NULL;
   onwrist_model *model = NULL;
@@ -163,8 +196,13 @@ int main(int count, char **arguments) {
   onwrist_engine engine = real;
   engine.run = run;
   broken = count > 3 && !strcmp(arguments[3], "broken");
-  onwrist_status status = onwrist_open(bundle, &engine, arguments[2], &model, &error);
-  if (!status) status = onwrist_verify(model, NULL, 0, &report, &error);
+  onwrist_status status;
+  if (count > 3 && !strcmp(arguments[3], "memory")) {
+    status = from_memory(bundle, &engine, arguments[2], &model, &report, &error);
+  } else {
+    status = onwrist_open(bundle, &engine, arguments[2], &model, &error);
+    if (!status) status = onwrist_verify(model, NULL, 0, &report, &error);
+  }
   printf("{\"passed\":%s,\"loose\":%s,\"differences\":", report.passed ? "true" : "false",
          report.loose ? "true" : "false");
   TELL_ALL(report.difference, report.output_count, tell);
