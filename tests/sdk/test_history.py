@@ -234,6 +234,17 @@ def test_the_night_in_which_clocks_go_back(tmp_path: Path) -> None:
     assert "60 minutes after a clock went back repeat local time" in notes(found)
 
 
+def test_the_way_back_from_the_east_repeats_only_what_was_recorded() -> None:
+    """Twelve hours in the air, the watch off; seven of them come twice."""
+    out = Gathered()
+    out.beats("watch", NOON + 60 * np.arange(300), 9 * 3600, np.full(300, 70.0))
+    home = NOON + 3600 * 17
+    out.beats("watch", home + 60 * np.arange(300), 2 * 3600, np.full(300, 71.0))
+    found = local_time.choose(PATH, out, None)
+    assert len(found.signals["heart_rate"].times) == 600
+    assert not found.notes
+
+
 def test_an_app_with_another_clock_does_not_move_the_days() -> None:
     out = Gathered()
     out.beats("watch", NOON + 60 * np.arange(240), 3600, np.full(240, 70.0))

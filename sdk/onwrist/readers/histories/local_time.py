@@ -109,8 +109,11 @@ def _recording(name: str, records: dict[str, Records], notes: list[str]) -> Reco
     notes += found.notes
     ahead = _offsets(records, found)
     minute = np.arange(len(ahead)) + ahead // 60
-    kept = np.concatenate(([True], minute[1:] > np.maximum.accumulate(minute)[:-1]))
-    lost = ~kept & ((found.owners >= 0) | np.isfinite(found.steps))
+    there = (found.owners >= 0) | np.isfinite(found.steps) | np.isfinite(found.intensity)
+    # Time off the wrist, as on the way back from the east, repeats nothing.
+    latest = np.maximum.accumulate(np.where(there, minute, minute[0] - 1))
+    kept = np.concatenate(([True], minute[1:] > latest[:-1]))
+    lost = ~kept & there
     if lost.any():
         notes.append(
             f"{lost.sum():,} minutes after a clock went back repeat local time; left out"
