@@ -162,6 +162,16 @@ describe("a recording", () => {
     expect(message).toContain("not a readable zip");
   });
 
+  test("that is refused leaves the one before as it was", async () => {
+    const { page } = here;
+    await page.click("#simulated");
+    await page.locator("#play:enabled").waitFor();
+    await refused(written("tide.csv", "time,height\n0,1\n1,2\n2,3\n"));
+    expect(await page.locator("#recorded").textContent()).toContain("simulated-wrist");
+    await page.click("#step:enabled");
+    await page.waitForFunction(() => document.querySelectorAll("#log tbody tr").length === 1);
+  });
+
   test("in wrong units is read, and said to be strange", async () => {
     const rows = Array.from({ length: 600 }, (_, k) => `${k / 4},${33000 + (k % 7)}`).join("\n");
     await here.page.setInputFiles("#files", written("hot.csv", `time,temp\n${rows}\n`));
@@ -232,6 +242,7 @@ describe("Bluetooth", () => {
     const state = page.locator("#strap-state:not(:empty)");
     await state.waitFor();
     const words = await state.textContent();
+    expect(await page.locator("#strap").textContent()).toBe("Connect a heart-rate strap");
     await page.close();
     return words!;
   };

@@ -2,19 +2,18 @@
 import { messageOf } from "./errors";
 import { missingFeature } from "./features";
 import { Announcer } from "./page/announcer";
-import { Strap } from "./page/bluetooth";
 import { DaysView } from "./page/days_view";
 import { byId, element, setText } from "./page/dom";
-import { asCsv, asJson, download } from "./page/download";
-import { chosen, dropped } from "./page/drop";
-import { plausibleRate } from "./page/heart_rate";
+import { watchStrap } from "./page/live";
 import { LogView } from "./page/log_view";
+import { registerOffline } from "./page/offline";
+import { watchOpening } from "./page/opening";
 import { showNoProof, showProof } from "./page/proof_view";
+import { watchSaving } from "./page/saving";
 import { SignalsView } from "./page/signals_view";
 import { TasksView } from "./page/tasks_view";
 import { clock, inWords, rateInWords } from "./page/words";
 import { startWorker } from "./page/worker";
-import { registerOffline } from "./page/offline";
 import type {
   BundleFacts,
   Engine,
@@ -24,7 +23,6 @@ import type {
   Reply,
   Status,
 } from "./protocol";
-import type { NamedFile } from "./readers/recording";
 import { DEFAULT, SHIPPED, simulatedFor } from "./shipped";
 
 const base = import.meta.env.BASE_URL;
@@ -46,7 +44,6 @@ let recording: RecordingFacts | null = null;
 let predictions: Predicted[] = [];
 let midnight = 0;
 let playing = false;
-let simulated = "";
 let wantsLive = false;
 
 const ask = startWorker(take, (message) => {
@@ -71,6 +68,7 @@ function take(reply: Reply): void {
       predictions.push(...reply.predictions);
       return soon();
     case "days":
+      if (reply.live) recording = null;
       return showDays(reply.predictions, reply.midnight);
     case "error":
       if (reply.about === "bundle") {
@@ -128,21 +126,22 @@ function openBundleFile(file: File): void {
 
 model.addEventListener("change", () => openShipped(model.value));
 engine.addEventListener("change", () => openShipped(model.value || DEFAULT));
-byId("model-file").addEventListener("change", ({ target }) => {
-  const input = target as HTMLInputElement;
-  if (input.files?.[0]) openBundleFile(input.files[0]);
-  input.value = "";
-});
 
 // The recording
 
-function openFiles(files: NamedFile[]): void {
+watchOpening({
+  bundle: openBundleFile,
+  recording(files) {
+    hideError();
+    ask({ kind: "recording", files });
+  },
+  failure: showFailure,
+});
+byId("simulated").addEventListener("click", () => {
   hideError();
-  simulated = "";
-  const bundles = files.filter(({ path }) => path.endsWith(".onwrist"));
-  if (bundles.length && files.length === 1) openBundleFile(bundles[0]!.file as File);
-  else ask({ kind: "recording", files });
-}
+  const name = simulatedFor(bundle?.manifest ?? null);
+  ask({ kind: "recording", name, url: `${base}recordings/${name}.csv` });
+});
 
 function showRecording(facts: RecordingFacts): void {
   recording = facts;
@@ -152,7 +151,7 @@ function showRecording(facts: RecordingFacts): void {
     const signal = facts.signals[name];
     if (signal) sensors.set(sensor, `${inWords(sensor)} ${rateInWords(signal.rate)}`);
   }
-  const origin = facts.name.startsWith("simulated-") && simulated ? " (simulated, of nobody)" : "";
+  const origin = facts.simulated ? " (simulated, of nobody)" : "";
   const recorded = byId("recorded");
   setText(recorded, `${facts.name}${origin}: ${length}, ${[...sensors.values()].join(", ")}.`);
   recorded.dataset.count = String(Number(recorded.dataset.count ?? 0) + 1);
@@ -164,30 +163,6 @@ function showRecording(facts: RecordingFacts): void {
 function showNotes(notes: string[]): void {
   byId("notes").replaceChildren(...notes.map((note) => element("li", {}, note)));
 }
-
-byId("simulated").addEventListener("click", () => {
-  hideError();
-  simulated = simulatedFor(bundle?.manifest ?? null);
-  ask({ kind: "recording", name: simulated, url: `${base}recordings/${simulated}.csv` });
-});
-for (const id of ["files", "folder"]) {
-  byId(id).addEventListener("change", ({ target }) => {
-    const input = target as HTMLInputElement;
-    if (input.files?.length) openFiles(chosen(input));
-    input.value = "";
-  });
-}
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dragging");
-});
-for (const end of ["dragleave", "drop"]) {
-  document.addEventListener(end, () => document.body.classList.remove("dragging"));
-}
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer) dropped(event.dataTransfer).then(openFiles).catch(showFailure);
-});
 
 // Playing
 
@@ -270,57 +245,26 @@ function showDays(found: Predicted[], zero: number): void {
   showPredictions(true);
 }
 
-byId("csv").addEventListener("click", () => {
-  if (bundle)
-    download(`${fileStem()}.csv`, "text/csv", asCsv(predictions, bundle.manifest, midnight));
-});
-byId("json").addEventListener("click", () => {
-  if (!bundle) return;
-  const { manifest, hash, engine, verification } = bundle;
-  const report = {
-    model: { name: manifest.name, version: manifest.version, hash },
-    engine,
-    golden: verification,
-    recording: recording?.name ?? "live",
-    simulated: simulated !== "",
-    predictions: predictions.map(({ prediction }) => asJson(prediction, manifest, midnight)),
-  };
-  download(`${fileStem()}.json`, "application/json", JSON.stringify(report, null, 1));
-});
-
-function fileStem(): string {
-  return `${recording?.name ?? "live"}-${bundle!.manifest.name}`;
-}
+watchSaving(() => bundle && { bundle, recording, predictions, midnight });
 
 // Live beats
 
-const strap = new Strap(
-  (beat, time) => {
-    const touching = beat.contact === false ? " (no skin contact)" : "";
-    setText(byId("beat"), `${beat.bpm} bpm${touching}`);
-    if (plausibleRate(beat)) ask({ kind: "beat", time, bpm: beat.bpm });
+watchStrap({
+  start() {
+    hideError();
+    wantsLive = true;
+    if (bundle?.manifest.tokens && engine.value === "wasm") return ask({ kind: "live", on: true });
+    model.value = "day-lsm2";
+    engine.value = "wasm";
+    openShipped("day-lsm2");
   },
-  (words) => setText(byId("strap-state"), words),
-);
-byId("strap").addEventListener("click", () => {
-  hideError();
-  if (strap.connected) {
-    strap.disconnect();
+  beat(time, bpm) {
+    ask({ kind: "beat", time, bpm });
+  },
+  stop() {
     wantsLive = false;
     ask({ kind: "live", on: false });
-    setText(byId("strap"), "Connect a heart-rate strap");
-    setText(byId("beat"), "");
-    return;
-  }
-  strap
-    .connect()
-    .then(() => setText(byId("strap"), "Disconnect the strap"))
-    .catch((error: unknown) => setText(byId("strap-state"), messageOf(error)));
-  wantsLive = true;
-  if (bundle?.manifest.tokens) return ask({ kind: "live", on: true });
-  model.value = "day-lsm2";
-  engine.value = "wasm";
-  openShipped("day-lsm2");
+  },
 });
 
 // What went wrong

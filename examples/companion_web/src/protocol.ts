@@ -35,6 +35,8 @@ export interface BundleFacts {
 
 export interface RecordingFacts {
   name: string;
+  /** Whether it is one that comes with the app, of nobody. */
+  simulated: boolean;
   start: number;
   end: number;
   signals: Record<string, Signal>;

@@ -30,20 +30,17 @@ interface Bluetooth {
 const RETRIES = [1, 2, 5, 10, 20, 30]; // seconds; the last for as long as it takes
 
 export class Strap {
+  /** Whether a strap was chosen, and is to be listened to. */
+  wanted = false;
   private device: Device | null = null;
-  private wanted = false;
 
   constructor(
     private readonly onBeat: (beat: Beat, time: number) => void,
     private readonly onState: (words: string) => void,
   ) {}
 
-  get connected(): boolean {
-    return this.wanted;
-  }
-
-  /** Ask the person for a strap and listen to it. Must be called from a click. */
-  async connect(): Promise<void> {
+  /** Ask the person for a strap. Must be called from a click. */
+  async choose(): Promise<void> {
     const bluetooth = (navigator as { bluetooth?: Bluetooth }).bluetooth;
     if (!bluetooth) {
       throw new AppError(
@@ -60,8 +57,7 @@ export class Strap {
       throw new AppError(whyRefused(error));
     }
     this.wanted = true;
-    this.device.addEventListener("gattserverdisconnected", () => void this.again());
-    await this.again();
+    this.device.addEventListener("gattserverdisconnected", () => void this.stay());
   }
 
   disconnect(): void {
@@ -71,8 +67,8 @@ export class Strap {
     this.onState("Not connected.");
   }
 
-  /** Connect, and try again for as long as it is wanted. */
-  private async again(): Promise<void> {
+  /** Connect to the strap that was chosen, and try again for as long as it is wanted. */
+  async stay(): Promise<void> {
     for (let attempt = 0; this.wanted; attempt++) {
       const name = this.device?.name ?? "The strap";
       try {

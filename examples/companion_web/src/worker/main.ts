@@ -19,7 +19,8 @@ const post = (reply: Reply): void => self.postMessage(reply);
 
 let model: Model | null = null;
 let service: ServiceModel | null = null;
-let recording: Recording | null = null;
+type Kept = Recording & { simulated?: boolean };
+let recording: Kept | null = null;
 let player: Player | null = null;
 let live: LiveDay | null = null;
 let settings: { mode: Mode; speed: number; utcOffset: number } = {
@@ -127,17 +128,13 @@ async function takeBundle(request: Request & { kind: "bundle" }): Promise<void> 
 }
 
 async function takeRecording(request: Request & { kind: "recording" }): Promise<void> {
-  let files = "files" in request ? request.files : [];
-  if ("url" in request) files = [{ path: `${request.name}.csv`, file: await fetched(request.url) }];
-  const read = await readRecording(files);
-  await stop();
-  recording = null;
-  await use(read);
-  recording = read;
+  if ("files" in request) return await use(await readRecording(request.files));
+  const files = [{ path: `${request.name}.csv`, file: await fetched(request.url) }];
+  await use({ ...(await readRecording(files)), simulated: true });
 }
 
-/** Show a recording and make it ready to play. */
-async function use(read: Recording): Promise<void> {
+/** Show a recording and make it ready to play; one that cannot be used changes nothing. */
+async function use(read: Kept): Promise<void> {
   const manifest = model?.manifest ?? service?.manifest;
   if (!manifest) {
     recording = read; // it is looked at as soon as a bundle is there
@@ -149,6 +146,7 @@ async function use(read: Recording): Promise<void> {
     kind: "recording",
     facts: {
       name: read.name,
+      simulated: read.simulated === true,
       start: Math.min(...times.map((each) => each[0]!)),
       end: Math.max(...times.map((each) => each.at(-1)!)),
       signals: Object.fromEntries(used.map((name) => [name, read.signals[name]!])),
