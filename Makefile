@@ -47,7 +47,8 @@ app: node_modules/.ready
 test-apps: app $(VENV)/.dev
 	$(BIN)/python -m pytest tests/hosts
 	npx vitest run --config sdk/onwrist/hosts/typescript/vitest.config.ts
-	npx vitest run --config examples/companion_web/vitest.config.ts
+	npm run --silent typecheck --workspace examples/companion_web
+	npm test --silent --workspace examples/companion_web
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
