@@ -70,7 +70,7 @@ def years(path: Path, gathered: Gathered) -> list[Recording]:
 
 
 def _days(path: Path, records: dict[str, Records], notes: list[str]) -> NDArray[np.int64]:
-    found = [rows.days for x in records.values() for rows in x.parts]
+    found = [np.unique(rows.days) for x in records.values() for rows in x.parts]
     days = np.unique(np.concatenate([*found, np.zeros(0, np.int64)]))
     if not len(days):
         why = "".join(f"; {note}" for note in notes)
@@ -90,7 +90,7 @@ def _of_year(records: dict[str, Records], year: int) -> dict[str, Records]:
 def _between(records: dict[str, Records], first: int, end: int) -> dict[str, Records]:
     """The records of the local days from `first` to before `end`."""
     return {
-        name: Records(*(x.only((x.days >= first) & (x.days < end)) for x in record.parts))
+        name: Records(*(x.of_days(first, end) for x in record.parts))
         for name, record in records.items()
     }
 
@@ -102,10 +102,9 @@ def _recording(name: str, records: dict[str, Records], notes: list[str]) -> Reco
         for source, x in records.items()
         if x.size
     }
-    times = [part.numbers[:-1].ravel() for x in records.values() for part in x.parts]
-    every = np.floor(np.concatenate(times) / 60)
-    first = int(every.min())
-    found = merge(sources, first, int(every.max()) - first + 1)
+    times = [x.numbers[:-1] for record in records.values() for x in record.parts if x.size]
+    first = int(min(x.min() for x in times) // 60)
+    found = merge(sources, first, int(max(x.max() for x in times) // 60) - first + 1)
     notes += found.notes
     ahead = _offsets(records, found)
     minute = np.arange(len(ahead)) + ahead // 60
@@ -149,22 +148,23 @@ def _heart_rate(
     kept: NDArray[np.bool_],
 ) -> dict[str, Signal]:
     """The samples of each minute's own source, at their own times."""
-    times, values = [np.zeros(0)], [np.zeros(0)]
+    times, values = [np.zeros(0)], [np.zeros(0, np.float32)]
     for k, name in enumerate(found.ranked):
         source = sources[name]
         minute = np.floor(source.beat_times / 60).astype(np.int64) - found.first
         mine = (found.owners[minute] == k) & kept[minute]
         times.append(source.beat_times[mine] + ahead[minute[mine]])
-        values.append(source.beats[mine])
+        values.append(source.beats[mine].astype(np.float32))
     local, beats = np.concatenate(times), np.concatenate(values)
     if not len(local):
         return {}
-    order = local.argsort()
-    local, beats = local[order], beats[order]
+    if not (local[1:] >= local[:-1]).all():
+        order = local.argsort()
+        local, beats = local[order], beats[order]
     rate = 1 / 60
     if len(local) > 1:
         rate = float(np.clip(estimate_rate("heart rate", local), 1 / 600, 1.0))
-    return {"heart_rate": Signal(beats.astype(np.float32), local, rate)}
+    return {"heart_rate": Signal(beats, local, rate)}
 
 
 def _offsets(records: dict[str, Records], found: Minutes) -> NDArray[np.int64]:
@@ -177,9 +177,10 @@ def _offsets(records: dict[str, Records], found: Minutes) -> NDArray[np.int64]:
     known, ahead = np.zeros(size, np.bool_), np.zeros(size, np.int64)
     for record in sorted(records.values(), key=lambda x: -x.size):
         taken = np.flatnonzero(known)
-        minute = np.concatenate([np.floor(x.numbers[0] / 60) for x in record.parts])
-        minute, place = np.unique(minute.astype(np.int64) - found.first, return_index=True)
-        offsets = _steady(minute, np.concatenate([x.offsets for x in record.parts])[place])
+        each = [x.by_minute() for x in record.parts]
+        minute, place = np.unique(np.concatenate([x for x, _ in each]), return_index=True)
+        minute -= found.first
+        offsets = _steady(minute, np.concatenate([x for _, x in each])[place])
         free = np.ones(len(minute), np.bool_)
         if len(taken):
             free = (minute < taken[0]) | (minute > taken[-1])

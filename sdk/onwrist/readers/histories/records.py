@@ -82,14 +82,17 @@ class Gathered:
                 columns.rezone(ahead)
 
     def records(self, notes: list[str]) -> dict[str, Records]:
-        """The records of each source in order, without repeats and what cannot be."""
+        """The records of each source in order, without repeats and what cannot be.
+
+        They are handed over: nothing is held here any more.
+        """
         notes += self.notes
         notes += [f"{n:,} {what} were left out" for what, n in sorted(self.left_out.items())]
         return {
             name: Records(
-                _tidy(self._beats[name], "heart rates", name, notes),
-                _tidy(self._counts[name], "step counts", name, notes),
-                _tidy(self._levels[name], "intensities", name, notes),
+                _tidy(self._beats.pop(name, _Columns(2)), "heart rates", name, notes),
+                _tidy(self._counts.pop(name, _Columns(3)), "step counts", name, notes),
+                _tidy(self._levels.pop(name, _Columns(2)), "intensities", name, notes),
             )
             for name in sorted({*self._beats, *self._counts, *self._levels})
         }
@@ -134,8 +137,22 @@ class Rows:
     offsets: NDArray[np.int32]
     numbers: _Numbers
 
-    def only(self, kept: NDArray[np.bool_]) -> Rows:
-        return Rows(self.offsets[kept], self.numbers[:, kept])
+    def of_days(self, first: int, end: int) -> Rows:
+        """Those of the local days from `first` to before `end`."""
+        days = self.days
+        kept = (days >= first) & (days < end)
+        return self if kept.all() else Rows(self.offsets[kept], self.numbers[:, kept])
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.offsets)
+
+    def by_minute(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Minutes since the Unix epoch in which there are any, and the first offset of each."""
+        minute = (self.numbers[0] // 60).astype(np.int64)
+        first = np.flatnonzero(np.diff(minute, prepend=minute[:1] - 1))
+        return minute[first], self.offsets[first]
 
     @property
     def days(self) -> NDArray[np.int64]:
@@ -158,7 +175,7 @@ class Records:
     @property
     def size(self) -> int:
         """How many there are."""
-        return sum(len(part.offsets) for part in self.parts)
+        return sum(part.size for part in self.parts)
 
 
 def _tidy(columns: _Columns, what: str, source: str, notes: list[str]) -> Rows:
@@ -184,6 +201,8 @@ def _tidy(columns: _Columns, what: str, source: str, notes: list[str]) -> Rows:
             "over more than an hour were left out: they say nothing about minutes",
         )
     leave_out(~np.isfinite(numbers[-1]), "that are no numbers were left out")
+    if (numbers[0, 1:] > numbers[0, :-1]).all():
+        return Rows(offsets, numbers)
     order = np.lexsort(numbers[::-1])
     offsets, numbers = offsets[order], numbers[:, order]
     # One source has one heart rate at a time, and one count of an interval.
