@@ -41,7 +41,9 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 def add_user(parser: argparse.ArgumentParser) -> None:
     """--user."""
     parser.add_argument(
-        "--user", metavar="ID", help="files of several recordings: whose, or which"
+        "--user",
+        metavar="ID",
+        help="files of several recordings: whose, or which; a history of years: such as 2024",
     )
 
 

@@ -28,7 +28,12 @@ _STRANGE_SHARE = 0.2  # of a channel's samples outside the range that the bundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="PATH", help="one recording")
+    parser.add_argument(
+        "path",
+        type=Path,
+        metavar="PATH",
+        help="one recording, or an export of your phone or watch",
+    )
     options.add_model(parser)
     parser.add_argument(
         "--hop",
