@@ -221,6 +221,7 @@ def _results() -> Iterator[tuple[str, Task, list[float | None] | None, dict[str,
     yield "coverage just enough", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.35, "acc_x": 0.5}
     yield "too little of one channel", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.21}
     yield "a little too little", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.3499}
+    yield "a half is told by the even digit", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.125}
     yield "too little of two", HEART_RATE, [72.5, 0.75], FULL | {"ppg": 0.1, "acc_x": 0.2}
     yield "too little confidence", HEART_RATE, [72.5, 0.31], FULL
     yield "0.45 is a little less in float32", HEART_RATE, [72.5, 0.45], FULL
