@@ -187,6 +187,11 @@ def _signals() -> Iterator[tuple[str, np.ndarray, np.ndarray, float, int, int]]:
     times[30:] -= np.array([0.016, 0.044, *np.full(18, 0.04)])
     yield "stray, and followed at once", times, samples, 25.0, 0, 50
 
+    # 512 x 25 / 1024 is 12.5: the kernel's table has 12 entries a period.
+    times, samples = regular(1024.0, 0.4, 0.003)
+    kept = draw.random(times.size) < 0.6
+    yield "as fast as an ECG, with holes", times[kept], samples[kept], 1024.0, 0, 10
+
 
 def _with_a_hole(times: Any, samples: Any, hole: slice = slice(3, 4)) -> tuple[Any, Any]:
     samples[hole] = np.nan
