@@ -110,6 +110,8 @@ def _bind(settings: Settings) -> socket.socket:
             "choose another by --port, or 0 for any that is free"
         ) from None
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING)
+    # An answer would otherwise wait up to 40 ms for the client to acknowledge the one before.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # The last resort for a connection that is closing and whose client takes nothing.
         longest = int(3000 * settings.limits.ping)
