@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +219,48 @@ def test_a_body_without_an_end_is_cut_off(url: str) -> None:
 
 def test_a_body_that_does_not_come_is_given_up(url: str) -> None:
     with socket.create_connection(_address(url), 10) as raw:
+        raw.sendall(_HALF + b"\r\nabc")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+def test_half_requests_shut_nobody_out(toy: Model) -> None:
+    limits = Limits(streams=1, requests=1, hello=0.4)
+    with running([toy], limits=limits) as at, ExitStack() as halves:
+        for _ in range(80):
+            half = halves.enter_context(socket.create_connection(_address(at), 10))
+            half.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-")
+        assert httpx.get(f"{at}/health").status_code == 503
+        assert _until(lambda: httpx.get(f"{at}/health"), 200).json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "drops",
+    [
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-",
+        b"POST /v1/models/none/predict HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Length: 1000\r\n\r\n",
+    ],
+    ids=["a head", "a body that nobody needs"],
+)
+def test_a_request_after_another_must_come_in_time_as_well(toy: Model, drops: bytes) -> None:
+    with (
+        running([toy], limits=Limits(hello=0.3)) as at,
+        socket.create_connection(_address(at), 10) as raw,
+    ):
+        raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
+        raw.sendall(drops)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            for _ in range(60):
+                raw.sendall(b"x")
+                threading.Event().wait(0.05)
+
+
+def test_a_request_under_way_is_not_cut_off(toy: Model) -> None:
+    with (
+        running([toy], limits=Limits(hello=0.2, body_seconds=0.6)) as at,
+        socket.create_connection(_address(at), 10) as raw,
+    ):
         raw.sendall(_HALF + b"\r\nabc")
         assert raw.recv(4096).startswith(b"HTTP/1.1 408 ")
 
@@ -449,7 +491,8 @@ def test_the_page_of_the_protocol_names_the_limits_that_hold(client: httpx.Clien
         f"more than {limits.longest // 2**20} MiB ends the connection",
         f"({limits.ahead:,} grid points)",
         f"{limits.errors} errors in a row end the connection",
-        f"within {limits.hello:g} s",
+        f"The first message, within {limits.hello:g} s, is",
+        f"request comes within {limits.hello:g} s",
         f"Every {limits.ping:g} s",
         f'"most_streams": {limits.streams}',
     ):

@@ -12,6 +12,7 @@ import uvicorn
 
 from onwrist.serve.app import create_app
 from onwrist.serve.connection import Connection
+from onwrist.serve.requests import Requests
 from onwrist.serve.settings import Settings
 from onwrist_runtime.model import Model
 
@@ -37,6 +38,7 @@ class Service:
         app, limits = create_app(models, settings), settings.limits
         config = uvicorn.Config(
             app,
+            http=Requests.within(limits.hello),
             ws=Connection,
             ws_max_size=limits.longest,
             ws_ping_interval=limits.ping,

@@ -31,7 +31,8 @@ class Limits:
     ahead : grid points by which a push may take the newest time further, since every window
         in between is predicted.
     errors : messages in a row that may be wrong.
-    hello, body_seconds : seconds for the first message, and for a body to come.
+    hello, body_seconds : seconds for the first message or the head of a request, and for a
+        body to come.
     ping : seconds between pings, and to answer one.
     goodbye : seconds that the end waits for answers under way.
     """
