@@ -251,9 +251,13 @@ def test_a_request_after_another_must_come_in_time_as_well(toy: Model, drops: by
         assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
         raw.sendall(drops)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            for _ in range(60):
-                raw.sendall(b"x")
-                threading.Event().wait(0.05)
+            _drip(raw)
+
+
+def _drip(raw: socket.socket) -> None:
+    for _ in range(60):
+        raw.sendall(b"x")
+        threading.Event().wait(0.05)
 
 
 def test_a_request_under_way_is_not_cut_off(toy: Model) -> None:
@@ -490,6 +494,8 @@ def test_the_page_of_the_protocol_names_the_limits_that_hold(client: httpx.Clien
         f"of more than {limits.message // 2**20} MiB is an error",
         f"more than {limits.longest // 2**20} MiB ends the connection",
         f"({limits.ahead:,} grid points)",
+        f"holds {limits.held:,} samples",
+        f'"held_samples": {limits.held}',
         f"{limits.errors} errors in a row end the connection",
         f"The first message, within {limits.hello:g} s, is",
         f"request comes within {limits.hello:g} s",

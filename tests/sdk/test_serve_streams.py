@@ -332,6 +332,38 @@ def test_no_message_whatever_ends_a_stream(model: Model, message: str | bytes) -
     assert [*session.answer('{"state": {}}')]
 
 
+@pytest.mark.parametrize("time", [1.7e12, np.nan, np.inf, -np.inf])
+def test_a_first_push_at_no_time_is_an_error_as_well(model: Model, time: float) -> None:
+    session = Session(model, Hello(), Limits())
+    wrong = binary_push("ppg", np.array([time]), np.ones(1, np.float32))
+    assert "error" in next(session.answer(wrong))
+    assert "done" in next(session.answer(binary_push("ppg", np.ones(1), np.ones(1), id=1)))
+
+
+def test_samples_that_wait_are_bounded(model: Model) -> None:
+    rates = {"ppg": 100_000.0}
+    session = Session(model, Hello(lateness=86_400.0, rates=rates), Limits(held=1000))
+
+    def push(begin: float) -> str:
+        times = begin + np.arange(300) / 100_000
+        return next(session.answer(binary_push("ppg", times, np.ones(300, np.float32), 1)))
+
+    assert all("done" in push(second) for second in range(3))
+    assert "1200 samples would wait to be used, and a stream holds 1000" in push(3.0)
+    (state,) = session.answer('{"state": {}}')
+    assert json.loads(state)["state"]["counters"]["ppg"]["samples"] == 900
+    assert [*session.answer('{"reset": {}}')] == []
+    assert "done" in push(3.0)
+
+
+def test_samples_that_are_used_wait_no_longer(model: Model) -> None:
+    late = [(name, times - 60, values) for name, times, values in bursts()]
+    for parts in ([*bursts()], [next(bursts()), *late]):
+        session = Session(model, Hello(), Limits(held=1000))
+        said = [x for part in parts for x in session.answer(binary_push(*part))]
+        assert not [x for x in said if "error" in x]
+
+
 def test_an_error_names_the_message_that_it_is_of(url: str) -> None:
     with streaming(url, "toy") as socket:
         wrong = {"push": {"sensor": "ecg", "timestamps": [], "samples": []}, "id": 9}

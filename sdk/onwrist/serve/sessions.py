@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from onwrist.plausible import Screen
 from onwrist.serve import answers, messages
+from onwrist.serve.held import Held
 from onwrist.serve.messages import Asked, Flush, Hello, Push, Reset, State
 from onwrist.serve.settings import Limits
 from onwrist_runtime.errors import InputError, OnwristError
@@ -44,9 +45,11 @@ class Session:
             hello.hop, hello.lateness, hello.mode, hello.rates, hello.midnight
         )
         self.count, self.errors, self.errors_in_a_row, self.predictions = 1, 0, 0, 0
+        self._held = Held(model.manifest, self._stream, hello.rates, limits.held)
         self._begin()
 
     def _begin(self) -> None:
+        self._held.clear()
         self._screen = Screen(self._model.manifest)
         self._newest = -math.inf
 
@@ -68,6 +71,7 @@ class Session:
             "limits": {
                 "message_bytes": limits.message,
                 "ahead_seconds": limits.ahead / model.rate,
+                "held_samples": limits.held,
                 "errors_in_a_row": limits.errors,
             },
         }
@@ -120,21 +124,27 @@ class Session:
         before = self._newest, self._screen.left_out.copy()
         values = self._screen.passed(push.sensor, push.values)
         try:
-            self._newest = self._newest_after(push, values)
-            return self._stream.push(push.sensor, push.times, values)
+            times = push.times[~np.isnan(values).all(axis=1)]
+            self._newest = self._newest_after(times)
+            new = 0
+            if len(times) and self._newest > -math.inf:
+                new = self._held.new(times, before[0], self._newest)
+            predictions = self._stream.push(push.sensor, push.times, values)
         except InputError:
             self._newest, self._screen.left_out = before
             raise
+        if new:
+            self._held.add(new, self._newest)
+        return predictions
 
-    def _newest_after(self, push: Push, values: NDArray[np.float64]) -> float:
-        """The newest time of any sample after a push.
+    def _newest_after(self, times: NDArray[np.float64]) -> float:
+        """The newest time of any sample after a push of some.
 
         Raises
         ------
         InputError
             It is too far ahead: one message would be work for hours.
         """
-        times = push.times[~np.isnan(values).all(axis=1)]
         if not len(times) or not (np.abs(times) <= LATEST).all():
             return self._newest  # the stream says what is wrong
         newest = max(self._newest, float(times.max()))

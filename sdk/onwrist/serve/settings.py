@@ -30,6 +30,7 @@ class Limits:
     longest : bytes of one after which the connection is closed.
     ahead : grid points by which a push may take the newest time further, since every window
         in between is predicted.
+    held : samples of a stream that wait to be used, of all sensors.
     errors : messages in a row that may be wrong.
     hello, body_seconds : seconds for the first message or the head of a request, and for a
         body to come.
@@ -44,6 +45,7 @@ class Limits:
     message: int = 2**20
     longest: int = 4 * 2**20
     ahead: int = 90_000
+    held: int = 250_000
     errors: int = 16
     hello: float = 10.0
     body_seconds: float = 30.0
