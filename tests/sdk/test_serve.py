@@ -561,6 +561,8 @@ def test_a_signal_ends_it_in_order(toy_bundle: Path, number: signal.Signals) -> 
             socket_to(at, "none")
         with streaming(at, "toy", token=TOKEN) as stream:
             process.send_signal(number)
+            told = json.loads(stream.recv(10))
+            assert ("the service ends" in told["error"], told["at"]) == (True, None)
             with pytest.raises(ConnectionClosed, match="1012"):
                 stream.recv(10)
         assert process.wait(10) == 0

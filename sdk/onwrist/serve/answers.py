@@ -21,6 +21,11 @@ def text(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
+def failure(words: str, at: dict[str, int | None] | None = None) -> str:
+    """What is wrong, with which message of a stream, or with none."""
+    return text({"error": words, "at": at})
+
+
 def row(prediction: Prediction, manifest: Manifest) -> str:
     """A prediction."""
     return text(output.as_json(prediction, manifest))

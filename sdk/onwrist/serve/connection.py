@@ -4,7 +4,8 @@ uvicorn drops whoever does not answer a ping. But while answers wait to be taken
 the client is read, its pongs neither; and what waits for a dead client would keep its
 connection for a quarter of an hour. So here a client is alive from which anything came, or
 that took anything that waited for it; and a dead one is dropped with all that waits. Beside
-that, uvicorn logs an error for every client that is refused in words, which is no error.
+that, uvicorn logs an error for every client that is refused in words, which is no error, and
+says nothing to those that it leaves when it ends.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
+
+from onwrist.serve import answers
 
 
 class Connection(WebSocketsSansIOProtocol):
@@ -35,6 +39,13 @@ class Connection(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = self.handshake_complete or self.close_sent
+
+    def shutdown(self) -> None:
+        """The service ends."""
+        if self.handshake_complete and self.conn.state is State.OPEN:
+            words = "the service ends: connect again when it is back"
+            self.conn.send_text(answers.failure(words).encode())
+        super().shutdown()
 
     def send_keepalive_ping(self) -> None:
         super().send_keepalive_ping()

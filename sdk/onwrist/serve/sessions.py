@@ -89,7 +89,7 @@ class Session:
             self.errors += 1
             self.errors_in_a_row += 1
             at = {"message": self.count, "id": number}
-            yield answers.text({"error": str(error), "at": at})
+            yield answers.failure(str(error), at)
         else:
             self.errors_in_a_row = 0
             if number is not None:

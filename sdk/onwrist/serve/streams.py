@@ -117,7 +117,7 @@ async def _received(socket: WebSocket) -> str | bytes:
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
     """Say why in full where there is room, since a close frame has little."""
     try:
-        await socket.send_text(answers.text({"error": reason, "at": None}))
+        await socket.send_text(answers.failure(reason))
         short = reason.encode()[:_REASON].decode(errors="ignore")
         await socket.close(code, short)
     except (WebSocketDisconnect, RuntimeError):
