@@ -361,6 +361,14 @@ def test_a_token_is_asked_for_where_there_is_one(toy: Model) -> None:
         assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
+def test_the_origin_that_any_page_can_have_goes_with_a_token(toy: Model) -> None:
+    with running([toy], token=TOKEN, origins=("null",)) as at:
+        headers = {"Origin": "null"}
+        assert httpx.get(f"{at}/v1/models", headers=headers).status_code == 401
+        headers["Authorization"] = f"Bearer {TOKEN}"
+        assert httpx.get(f"{at}/v1/models", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.1"])
 def test_other_machines_are_let_in_with_a_token_only(host: str, capsys: Capture) -> None:
     assert main(["serve", "--host", host]) == 2
@@ -393,6 +401,7 @@ def test_which_addresses_are_of_this_machine_alone() -> None:
         (["--threads", "0"], "--threads"),
         (["--allow-origin", "localhost:5173"], "http://localhost:5173"),
         (["--allow-origin", "http://localhost:5173/app"], "http://localhost:5173"),
+        (["--allow-origin", "null"], "a token is required"),
         (["--app", "."], "index.html"),
         (["no-such-bundle"], "wrist-himae"),
         (["wrist-himae-small", "wrist-himae-small"], "two bundles"),

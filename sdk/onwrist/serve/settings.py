@@ -14,6 +14,7 @@ from onwrist_runtime.errors import InputError
 
 PORT = 8765
 SHORTEST_TOKEN = 16  # characters: too many to be guessed
+_MAKE_TOKEN = 'ONWRIST_TOKEN=$(python -c "import secrets; print(secrets.token_urlsafe())")'
 _ORIGIN = re.compile(r"null|https?://[^/?#\s@]+", re.ASCII)
 
 
@@ -89,7 +90,7 @@ class Settings:
         if self.threads < 1:
             raise InputError(f"--threads {self.threads}: it must be 1 or more")
         _check_token(self.token, self.host, self.local)
-        _check_origins(self.origins)
+        _check_origins(self.origins, self.token)
         if self.app is not None and not (self.app / "index.html").is_file():
             raise InputError(
                 f"--app {self.app} has no index.html: give the folder that the app was built "
@@ -124,25 +125,29 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_token(token: str | None, host: str, local: bool) -> None:
-    make = 'ONWRIST_TOKEN=$(python -c "import secrets; print(secrets.token_urlsafe())")'
     if token is None:
         if not local:
             raise InputError(
                 f"--host {host or repr('')} lets other machines in, so a token is required: "
-                f"{make}"
+                f"{_MAKE_TOKEN}"
             )
         return
     if len(token) < SHORTEST_TOKEN or not (token.isascii() and token.isprintable()):
         raise InputError(
             f"the token must be at least {SHORTEST_TOKEN} printable ASCII characters, which "
-            f"nobody can guess: {make}"
+            f"nobody can guess: {_MAKE_TOKEN}"
         )
 
 
-def _check_origins(origins: Sequence[str]) -> None:
+def _check_origins(origins: Sequence[str], token: str | None) -> None:
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
             raise InputError(
                 f"--allow-origin {origin}: an origin is scheme, host and port, such as "
                 "http://localhost:5173"
             )
+    if "null" in origins and token is None:
+        raise InputError(
+            "--allow-origin null lets in every page, since any can have a frame whose origin "
+            f"is null, so a token is required: {_MAKE_TOKEN}"
+        )
