@@ -425,7 +425,7 @@ def test_a_bundle_of_another_format_is_refused(
 def test_a_port_in_use_is_told(toy_bundle: Path, url: str, capsys: Capture) -> None:
     port = str(_address(url)[1])
     assert main(["serve", str(toy_bundle), "--port", port]) == 1
-    assert f"port {port}: Address already in use" in capsys.readouterr().err
+    assert f"port {port}: Address already in use; choose another" in capsys.readouterr().err
 
 
 def test_without_the_extra_it_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -107,8 +108,12 @@ def _bind(settings: Settings) -> socket.socket:
     try:
         bound = socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
+        # The text of create_server's own says the address once more, and numbers of
+        # getaddrinfo's are none of the system's.
+        own = isinstance(error, socket.gaierror) or error.errno is None
+        why = error.strerror if own else os.strerror(error.errno)
         raise OSError(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            f"cannot listen on {settings.host} port {settings.port}: {why}; "
             "choose another by --port, or 0 for any that is free"
         ) from None
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _WAITING)
