@@ -166,6 +166,7 @@ WRONG: dict[str, tuple[Any, str, int, str]] = {
     "not an object": ([], JSON, 422, "object"),
     "no values": ({}, JSON, 422, "values"),
     "a key that is none": ({"values": _W, "starts": 1}, JSON, 422, "starts"),
+    "a long key": ({"x" * 100_000: 1}, JSON, 422, "unknown field"),
     "words": ({"values": [["1"] * 50] * 3}, JSON, 422, "values"),
     "another shape": ({"values": [[0.0] * 49] * 3}, JSON, 422, r"(3, 50)"),
     "ragged": ({"values": [[0.0] * 50, [0.0], [0.0]]}, JSON, 422, "one length"),
@@ -193,6 +194,7 @@ def test_a_body_that_cannot_be_used_is_told_why(client: httpx.Client, what: str)
     answer = post(client, "toy", content, kind)
     assert answer.status_code == status, answer.text
     assert words in answer.json()["error"]
+    assert len(answer.text) < 1100
     assert rows(post(client, "toy", {"values": _W}, JSON))
 
 

@@ -269,6 +269,12 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
     "bytes": (b"\x01", "16 bytes"),
     "another kind": (b"\x02" + bytes(15), "begins with the byte 1"),
     "cut off": (binary_push("ppg", np.ones(2), np.ones(2, np.float32))[:-1], "48 bytes"),
+    "a long name": (
+        json.dumps({"push": {"sensor": "e" * 900_000, "timestamps": [], "samples": []}}),
+        f"{'e' * 40} ...'; this model knows",
+    ),
+    "a long name in bytes": (binary_push("e" * 255, np.ones(1), np.ones(1)), "knows"),
+    "a long key": (json.dumps({"x" * 900_000: 1}), "unknown field"),
     "counts": (struct.pack("<BBHIII", 1, 3, 1, 2**31, 0, 0) + b"ppg", "has"),
     "channels": (binary_push("acc", np.ones(2), np.ones(2, np.float32)), "2 numbers"),
     "no UTF-8": (struct.pack("<BBHIII", 1, 1, 1, 0, 0, 0) + b"\xff" + bytes(7), "UTF-8"),
@@ -295,6 +301,7 @@ def test_what_cannot_be_used_is_told_and_changes_nothing(url: str, lines: list[s
             while "error" not in (answer := told(socket)):
                 found.append(answer["prediction"])
             assert words in answer["error"], what
+            assert len(answer["error"]) < 1010
             assert answer["at"]["message"] == sent
             said += 1
         assert said >= len(wrong)
@@ -408,6 +415,7 @@ def test_a_giant_message_ends_only_its_own_connection(url: str) -> None:
         ('{"hello": {"hop": -1}}', "hop must be"),
         ('{"hello": {"midnight": 0}}', "midnight"),
         ('{"hello": {"mode": "steps"}}', "mode"),
+        (json.dumps({"hello": {"rates": {"e" * 10_000: 1}}}), f"{'e' * 40} ...'; this model"),
         ("hello", "no message"),
         (b"hello", "16 bytes"),
     ],

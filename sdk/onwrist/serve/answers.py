@@ -15,15 +15,22 @@ from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.model import Model
 from onwrist_runtime.prediction import Prediction
 
+LONGEST, LONGEST_NAME = 1000, 40  # characters of an error, and of a name in it
+
 
 def text(value: Any) -> str:
     """JSON; what it cannot hold (NaN) is an error, not a surprise."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False)
 
 
+def brief(words: str, most: int = LONGEST_NAME) -> str:
+    """What a client sent, as an error may repeat it."""
+    return words if len(words) <= most else f"{words[:most]} ..."
+
+
 def failure(words: str, at: dict[str, int | None] | None = None) -> str:
     """What is wrong, with which message of a stream, or with none."""
-    return text({"error": words, "at": at})
+    return text({"error": brief(words, LONGEST), "at": at})
 
 
 def row(prediction: Prediction, manifest: Manifest) -> str:

@@ -66,7 +66,9 @@ def create_app(models: Sequence[Model], settings: Settings | None = None) -> Fas
     def model_of(name: str) -> Model:
         if name not in known:
             there = ", ".join(known)
-            raise HTTPException(404, f"there is no model {name!r} here; there are: {there}")
+            raise HTTPException(
+                404, f"there is no model {answers.brief(name)!r} here; there are: {there}"
+            )
         return known[name]
 
     @app.get(
@@ -167,11 +169,12 @@ def _add_errors(app: FastAPI) -> None:
 
     async def said(_: Request, error: Exception) -> Response:
         assert isinstance(error, AnyHTTPException)
-        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        words = answers.brief(error.detail, answers.LONGEST)
+        return JSONResponse({"error": words}, error.status_code, error.headers)
 
     def status(code: int) -> Any:
         async def handler(_: Request, error: Exception) -> Response:
-            return JSONResponse({"error": str(error)}, code)
+            return JSONResponse({"error": answers.brief(str(error), answers.LONGEST)}, code)
 
         return handler
 

@@ -6,6 +6,7 @@ A message is text, an object with one key that says what it is, or a push in bin
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from onwrist.serve.answers import brief
 from onwrist_runtime.errors import InputError
 from onwrist_runtime.manifest import Manifest
 from onwrist_runtime.settings import rows_of
@@ -111,6 +113,9 @@ def read(message: str | bytes, manifest: Manifest) -> Asked:
             f"not {len(given)}"
         )
     (asked,) = given
+    if isinstance(asked, Hello):
+        for name in asked.rates or ():
+            _rows(name, manifest)
     return _text(asked, manifest) if isinstance(asked, _TextPush) else asked
 
 
@@ -134,7 +139,7 @@ def id_of(message: str | bytes) -> int | None:
 
 
 def _text(push: _TextPush, manifest: Manifest) -> Push:
-    channels = len(rows_of(manifest, push.sensor))
+    channels = len(_rows(push.sensor, manifest))
     try:
         values = np.array(push.samples, np.float64)
     except ValueError:
@@ -150,6 +155,12 @@ def _text(push: _TextPush, manifest: Manifest) -> Push:
             f"timestamps, but they have the shape {values.shape}"
         )
     return Push(push.sensor, np.array(push.timestamps, np.float64), values)
+
+
+def _rows(name: str, manifest: Manifest) -> Sequence[int]:
+    """The rows of a channel or sensor; the error for any other does not repeat all of it."""
+    known = any(name in (each.name, each.sensor) for each in manifest.channels)
+    return rows_of(manifest, name if known else brief(name))
 
 
 def _each(channels: int) -> str:
@@ -180,7 +191,7 @@ def _binary(message: bytes, manifest: Manifest) -> Push:
         raise InputError("the name of a binary push is no UTF-8 text") from None
     if any(named[length:]):
         raise InputError("zeros follow the name of a binary push up to a multiple of 8 bytes")
-    wanted = len(rows_of(manifest, sensor))
+    wanted = len(_rows(sensor, manifest))
     if channels != wanted:
         raise InputError(f"a sample of {sensor!r} is {_each(wanted)}, not {channels}")
     times = np.frombuffer(message, "<f8", count, begin)

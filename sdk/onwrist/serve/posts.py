@@ -75,7 +75,9 @@ class Posts:
             at = None if midnight is None else _number("midnight", midnight)
             return windows.from_bytes(body, starts, at, model, most)
         raise HTTPException(
-            415, f"a body is application/json or application/octet-stream, not {kind!r}"
+            415,
+            f"a body is application/json or application/octet-stream, not "
+            f"{answers.brief(kind)!r}",
         )
 
 

@@ -110,8 +110,8 @@ def _bind(settings: Settings) -> socket.socket:
     except OSError as error:
         # The text of create_server's own says the address once more, and numbers of
         # getaddrinfo's are none of the system's.
-        own = isinstance(error, socket.gaierror) or error.errno is None
-        why = error.strerror if own else os.strerror(error.errno)
+        system = error.errno is not None and not isinstance(error, socket.gaierror)
+        why = os.strerror(error.errno or 0) if system else error.strerror
         raise OSError(
             f"cannot listen on {settings.host} port {settings.port}: {why}; "
             "choose another by --port, or 0 for any that is free"
