@@ -71,14 +71,14 @@ class Guard:
         host = headers.get("host", "")
         if self._local and not _LOCAL.fullmatch(host):
             return 421, (
-                f"the service is bound to this machine, and {brief(host)!r} is not a name of it: use "
-                "localhost or 127.0.0.1"
+                f"the service is bound to this machine, and {brief(host)!r} is not a name of "
+                "it: use localhost or 127.0.0.1"
             )
         origin = headers.get("origin")
         if origin is not None and not self._allowed(origin, scope["scheme"], host):
             return 403, (
-                f"a page of {brief(origin)} asks, which is elsewhere: if it may, start the service "
-                f"with --allow-origin {brief(origin)}"
+                f"a page of {brief(origin)} asks, which is elsewhere: if it may, start the "
+                f"service with --allow-origin {brief(origin)}"
             )
         # A preflight carries no token. Of a WebSocket it may come in the first message.
         http = scope["type"] == "http" and scope["method"] != "OPTIONS"
