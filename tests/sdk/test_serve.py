@@ -385,6 +385,14 @@ def test_bound_elsewhere_any_name_is_answered_to_who_knows_the_token(toy: Model)
         assert httpx.get(f"http://127.0.0.1:{port}/v1/models", headers=headers).is_success
 
 
+def test_origins_are_in_lower_case_as_browsers_write_them(toy: Model) -> None:
+    with running([toy], origins=("HTTP://LocalHost:5173",)) as at:
+        headers = {"Origin": "http://localhost:5173"}
+        answer = httpx.get(f"{at}/v1/models", headers=headers)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == headers["Origin"]
+
+
 def test_which_addresses_are_of_this_machine_alone() -> None:
     assert is_loopback("127.0.0.1")
     assert is_loopback("127.9.9.9")
@@ -511,6 +519,7 @@ def test_the_page_of_the_protocol_names_the_limits_that_hold(client: httpx.Clien
         f"The first message, within {limits.hello:g} s, is",
         f"request comes within {limits.hello:g} s",
         f"Every {limits.ping:g} s",
+        f"{limits.streams + limits.greeting} connections at once",
         f'"most_streams": {limits.streams}',
     ):
         assert words in page, words

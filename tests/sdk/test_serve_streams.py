@@ -12,7 +12,7 @@ import time
 from bisect import bisect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -479,6 +479,18 @@ def test_more_streams_than_the_most_are_put_off(model: Model) -> None:
         running_streams(at, 0)
         with streaming(at, "toy") as again:
             assert "state" in asked(again, {"state": {}})
+
+
+def test_who_knows_the_token_is_not_kept_out_by_who_says_nothing(model: Model) -> None:
+    limits = Limits(streams=1, greeting=2, hello=5.0)
+    with running([model], limits=limits, token=TOKEN) as at, ExitStack() as silent:
+        for _ in range(3):
+            silent.enter_context(socket_to(at, "toy"))
+        with socket_to(at, "toy") as stranger:
+            assert ends(stranger)[0] == 1013
+        header = {"Authorization": f"Bearer {TOKEN}"}
+        with socket_to(at, "toy", additional_headers=header) as known:
+            assert "hello" in asked(known, {"hello": {}})
 
 
 # Slow and dead clients

@@ -25,6 +25,8 @@ class Limits:
     Attributes
     ----------
     streams : connections that stream at once.
+    greeting : connections beyond those that have not said hello. Those whose header has the
+        token are counted apart, so that nobody without it can keep them out.
     requests : POST requests that are worked on at once, their bodies in memory.
     body, windows : bytes and windows of a POST request.
     message : bytes of a WebSocket message that are read; a longer one is an error.
@@ -40,6 +42,7 @@ class Limits:
     """
 
     streams: int = 100
+    greeting: int = 32
     requests: int = 16
     body: int = 4 * 2**20
     windows: int = 256
@@ -62,7 +65,7 @@ class Settings:
     ----------
     host, port : where it listens; port 0 for any that is free.
     token : what callers must know; None for none.
-    origins : of pages elsewhere that may use it.
+    origins : of pages elsewhere that may use it; in lower case, as browsers write them.
     app : folder of the companion app; None for none.
     threads : how many of them predict. More than one is hardly faster, since what is around
         an engine holds Python's lock; but with two, a message that is much work delays less.
@@ -90,6 +93,8 @@ class Settings:
         if self.threads < 1:
             raise InputError(f"--threads {self.threads}: it must be 1 or more")
         _check_token(self.token, self.host, self.local)
+        lowered = tuple(origin.lower() for origin in self.origins)
+        object.__setattr__(self, "origins", lowered)  # for who asks, and for CORS
         _check_origins(self.origins, self.token)
         if self.app is not None and not (self.app / "index.html").is_file():
             raise InputError(

@@ -22,7 +22,6 @@ from onwrist_runtime.model import Model
 
 SUBPROTOCOL = "onwrist.v1"
 POLICY, FAILED, LATER = 1008, 1011, 1013  # close codes of RFC 6455 and its registry
-_GREETING = 32  # connections that have not said hello, beyond those that stream
 _REASON = 123  # bytes of a close frame
 
 
@@ -44,13 +43,13 @@ class Streams:
 
     def __init__(self, workers: Workers, limits: Limits, token: Token) -> None:
         self._workers, self._limits, self._token = workers, limits, token
-        self.running = self._connected = 0
+        self.running = 0
+        self._greeting = {False: 0, True: 0}  # by whether they are known
 
     async def serve(self, socket: WebSocket, model: Model) -> None:
         """One connection, from its opening to its end."""
         offered = socket.scope.get("subprotocols") or ()
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        self._connected += 1
         try:
             await self._converse(socket, model)
         except _Ended as end:
@@ -62,13 +61,16 @@ class Streams:
         except Exception:
             await _close(socket, FAILED, "the service failed; its log says more")
             raise
-        finally:
-            self._connected -= 1
 
     async def _converse(self, socket: WebSocket, model: Model) -> None:
-        if self._connected > self._limits.streams + _GREETING:
+        known = self._token.needed and self._token.in_header(socket.headers)
+        if self._greeting[known] >= self._limits.streams + self._limits.greeting:
             raise _Ended(LATER, "too many connections: try again later")
-        hello = await self._hello(socket, model)
+        self._greeting[known] += 1
+        try:
+            hello = await self._hello(socket, model)
+        finally:
+            self._greeting[known] -= 1
         if self.running >= self._limits.streams:
             raise _Ended(
                 LATER, f"{self.running} streams run, which is the most: try again later"
