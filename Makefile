@@ -32,7 +32,7 @@ demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --ignore=tests/hosts
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/hosts
 
 # What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
 test-arm: $(VENV)/.dev
