@@ -395,7 +395,7 @@ def _floats(*numbers):
         {"end": float("nan")},
         {"code": "import os"},
     ],
-    ids=str,
+    ids=", ".join,
 )
 def test_records_that_no_stream_gives(kept, change):
     model, blob = kept
