@@ -31,8 +31,9 @@ export OMP_NUM_THREADS = 1
 demo: $(VENV)/.lean
 	$(BIN)/onwrist demo -o demo.png
 
+# The runtime's tests run once, with the runtime alone: in tests/end_to_end/test_arrows.py.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/hosts
+	$(BIN)/python -m pytest --ignore=tests/hosts --ignore=tests/runtime --ignore=tests/attacks
 
 # What it fetches and builds lies in $(OUT)/arm, and is made anew only where its recipe changes.
 test-arm: $(VENV)/.dev

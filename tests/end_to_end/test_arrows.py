@@ -18,7 +18,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 LEAN = sys.stdlib_module_names | {"numpy", "msgspec", "safetensors", "onwrist_runtime"}
 EXTRAS = {"pandas", "pyarrow", "matplotlib", "rich", "garmin_fit_sdk"}
-SERVING = {"fastapi", "starlette", "uvicorn"}  # what onwrist.serve is made of
+SERVING = {"fastapi", "h11", "starlette", "uvicorn", "websockets"}  # what onwrist.serve is made of
 
 COMPUTED = ("extras.py", "commands/serve.py", "embed/__init__.py")
 
@@ -136,7 +136,7 @@ def test_the_runtime_passes_its_tests_alone(tmp_path: Path) -> None:
         )
     done = python(
         "-m", "pytest", "tests/runtime", "tests/attacks", "-p", "runtime_alone",
-        "-p", "no:cacheprovider", "-m", "not slow",
+        "-p", "no:cacheprovider",
     )  # fmt: skip
     passed = re.search(r"(\d+) passed", done.stdout)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
