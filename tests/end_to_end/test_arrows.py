@@ -18,7 +18,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 LEAN = sys.stdlib_module_names | {"numpy", "msgspec", "safetensors", "onwrist_runtime"}
 EXTRAS = {"pandas", "pyarrow", "matplotlib", "rich", "garmin_fit_sdk"}
-SERVING = {"fastapi", "h11", "starlette", "uvicorn", "websockets"}  # what onwrist.serve is made of
+SERVING = {"fastapi", "h11", "starlette", "uvicorn", "websockets"}  # of onwrist.serve
 
 COMPUTED = ("extras.py", "commands/serve.py", "embed/__init__.py")
 
